@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The generic netlink family of cpblk. include/cpblk.yaml is the specification
+ * and says which attributes each operation takes and answers; tests/spec
+ * compares the two.
+ *
+ * Sizes and amounts are bytes, times are nanoseconds since 1970, durations are
+ * nanoseconds. Operations marked "admin" need CAP_NET_ADMIN. A refusal carries
+ * a sentence in the extended acknowledgment.
+ */
+#ifndef _UAPI_LINUX_CPBLK_H
+#define _UAPI_LINUX_CPBLK_H
+
+#define CPBLK_GENL_NAME		"cpblk"
+#define CPBLK_GENL_VERSION	1
+
+#define CPBLK_MCGRP_EVENTS	"events"
+
+#define CPBLK_NAME_MAX		63	/* of a name, without its NUL */
+#define CPBLK_MESSAGE_MAX	159	/* of a message, without its NUL */
+#define CPBLK_PATH_MAX		4095	/* of a path, without its NUL */
+#define CPBLK_UUID_LEN		16
+
+/**
+ * enum cpblk_store_state - what a store can do
+ * @CPBLK_STATE_ACTIVE: everything
+ * @CPBLK_STATE_READONLY: it was opened read-only
+ * @CPBLK_STATE_FAILED: it turned read-only after damage or a failed write;
+ *	%CPBLK_A_ERROR says why
+ */
+enum cpblk_store_state {
+	CPBLK_STATE_ACTIVE,
+	CPBLK_STATE_READONLY,
+	CPBLK_STATE_FAILED,
+};
+
+/**
+ * enum cpblk_open_flags - how to open a store
+ * @CPBLK_OPEN_READONLY: write nothing to its devices; its volumes are read-only
+ */
+enum cpblk_open_flags {
+	CPBLK_OPEN_READONLY = 1,
+};
+
+/**
+ * enum cpblk_volume_flags - what a volume is
+ * @CPBLK_VOLUME_READONLY: its device takes no writes
+ * @CPBLK_VOLUME_NOSCAN: the udev rule keeps blkid and other scanners off its
+ *	device
+ */
+enum cpblk_volume_flags {
+	CPBLK_VOLUME_READONLY = 1,
+	CPBLK_VOLUME_NOSCAN = 2,
+};
+
+/**
+ * enum cpblk_remove_flags - how to remove a volume
+ * @CPBLK_REMOVE_KEEP_CHECKPOINTS: its checkpoints stay, to be forked or deleted
+ */
+enum cpblk_remove_flags {
+	CPBLK_REMOVE_KEEP_CHECKPOINTS = 1,
+};
+
+/**
+ * enum cpblk_snap_flags - how to take a checkpoint
+ * @CPBLK_SNAP_AUTO: mark it as made by a program on its own account
+ */
+enum cpblk_snap_flags {
+	CPBLK_SNAP_AUTO = 1,
+};
+
+/**
+ * enum cpblk_restore_flags - how to restore
+ * @CPBLK_RESTORE_NO_SAFETY: take no safety checkpoint first; what the head had
+ *	is lost
+ * @CPBLK_RESTORE_FORCE: also with a filesystem of this host mounted from the
+ *	volume
+ */
+enum cpblk_restore_flags {
+	CPBLK_RESTORE_NO_SAFETY = 1,
+	CPBLK_RESTORE_FORCE = 2,
+};
+
+/**
+ * enum cpblk_sync_flags - what to wait for
+ * @CPBLK_SYNC_RECLAIM: until no deleted checkpoint is left to reclaim, too
+ */
+enum cpblk_sync_flags {
+	CPBLK_SYNC_RECLAIM = 1,
+};
+
+/**
+ * enum cpblk_point_flags - what is known of a checkpoint
+ * @CPBLK_POINT_AUTO: a program made it on its own account
+ * @CPBLK_POINT_SAFETY: a restore made it, so that it can be undone
+ * @CPBLK_POINT_HIDDEN: it is deleted and has no name any more, and stays in the
+ *	history as long as two or more others share data through it
+ */
+enum cpblk_point_flags {
+	CPBLK_POINT_AUTO = 1,
+	CPBLK_POINT_SAFETY = 2,
+	CPBLK_POINT_HIDDEN = 4,
+};
+
+/**
+ * enum cpblk_attr - attributes of requests, answers and events
+ * @CPBLK_A_UNSPEC: not used
+ * @CPBLK_A_PAD: padding before 64-bit numbers
+ * @CPBLK_A_STORE: string, name of a store
+ * @CPBLK_A_STORE_UUID: binary, UUID of the store
+ * @CPBLK_A_META_PATH: string, path of the metadata device
+ * @CPBLK_A_DATA_PATH: string, path of the data device
+ * @CPBLK_A_OPEN_FLAGS: u32, &enum cpblk_open_flags
+ * @CPBLK_A_STATE: u32, &enum cpblk_store_state
+ * @CPBLK_A_ERROR: string, why the store has failed
+ * @CPBLK_A_CHUNK_SIZE: u32, unit in which data is allocated
+ * @CPBLK_A_META_SIZE: u64, size of the metadata device in use
+ * @CPBLK_A_META_USED: u64, part of it that is in use, with what is deleted and
+ *	waits to be released
+ * @CPBLK_A_DATA_SIZE: u64, size of the data device in use
+ * @CPBLK_A_DATA_USED: u64, part of it that volumes and checkpoints hold
+ * @CPBLK_A_DATA_BUSY: u64, the same with what is in flight and what waits to be
+ *	released
+ * @CPBLK_A_EPOCH: u64, the store's epoch; of a checkpoint, the one it closed
+ * @CPBLK_A_TXN: u64, number of the last transaction that is durable
+ * @CPBLK_A_JOURNAL_SIZE: u64, size of the journal
+ * @CPBLK_A_JOURNAL_USED: u64, part of it that replay would read
+ * @CPBLK_A_NR_VOLUMES: u64, volumes of the store
+ * @CPBLK_A_NR_CHECKPOINTS: u64, its checkpoints, hidden ones left out
+ * @CPBLK_A_NR_HIDDEN: u64, deleted checkpoints that are still being reclaimed,
+ *	or hidden
+ * @CPBLK_A_COUNTERS: nest, &enum cpblk_counter: what the store has done since
+ *	it was opened
+ * @CPBLK_A_VOLUME: string, name of a volume; of a checkpoint, the one it was
+ *	made on
+ * @CPBLK_A_VOLUMES: nest, &enum cpblk_list: names of several volumes
+ * @CPBLK_A_VOLUME_ID: u64, number of the volume, never used twice in a store
+ * @CPBLK_A_VOLUME_UUID: binary, UUID of the volume
+ * @CPBLK_A_VOLUME_FLAGS: u32, &enum cpblk_volume_flags
+ * @CPBLK_A_SIZE: u64, size of the virtual disk
+ * @CPBLK_A_CREATED: u64, when the volume was made
+ * @CPBLK_A_GENERATION: u64, raised by each restore of the volume
+ * @CPBLK_A_DEVICE: string, name of the block device, as in /dev and /sys/block
+ * @CPBLK_A_OPEN_COUNT: u32, how many have the device open
+ * @CPBLK_A_UNDO_ID: u64, checkpoint that undoes the volume's last restore, or 0
+ * @CPBLK_A_HEAD_ID: u64, number of the volume's head, from the same counter as
+ *	%CPBLK_A_CHECKPOINT_ID
+ * @CPBLK_A_CHECKPOINT: string, name of a checkpoint
+ * @CPBLK_A_CHECKPOINT_ID: u64, its number, never used twice in a store, never 0
+ * @CPBLK_A_PARENT_ID: u64, checkpoint that this one, or this head, follows, or 0
+ * @CPBLK_A_TIME: u64, when the checkpoint was taken
+ * @CPBLK_A_MESSAGE: string, what its maker says of the checkpoint
+ * @CPBLK_A_POINT_FLAGS: u32, &enum cpblk_point_flags
+ * @CPBLK_A_CHILDREN: u32, how many checkpoints and heads follow this one
+ * @CPBLK_A_PINS: u32, how many uses keep it from being deleted
+ * @CPBLK_A_REFERENCED: u64, data that can be read through this checkpoint or
+ *	head
+ * @CPBLK_A_WRITTEN: u64, part of that which its parent does not have
+ * @CPBLK_A_DEAD: u64, data that its parent has and this one has not
+ * @CPBLK_A_POINT: nest of volume, volume ID, checkpoint, checkpoint ID of this
+ *	enum; repeated: a checkpoint that was taken
+ * @CPBLK_A_SNAP_FLAGS: u32, &enum cpblk_snap_flags
+ * @CPBLK_A_RESTORE_FLAGS: u32, &enum cpblk_restore_flags
+ * @CPBLK_A_IF_GENERATION: u64, restore only if this is still the generation
+ * @CPBLK_A_SAFETY_ID: u64, safety checkpoint that the restore took, or 0
+ * @CPBLK_A_SAFETY: string, its name
+ * @CPBLK_A_NEW_VOLUME: string, name for the volume that a fork makes
+ * @CPBLK_A_REMOVE_FLAGS: u32, &enum cpblk_remove_flags
+ * @CPBLK_A_SYNC_FLAGS: u32, &enum cpblk_sync_flags
+ * @CPBLK_A_FREEZE_NS: u64, checkpoint: for how long the maps were locked;
+ *	restore: for how long I/O of the volume was held back
+ * @CPBLK_A_TOTAL_NS: u64, how long the whole operation took in the kernel
+ */
+enum cpblk_attr {
+	CPBLK_A_UNSPEC,
+	CPBLK_A_PAD,
+	CPBLK_A_STORE,
+	CPBLK_A_STORE_UUID,
+	CPBLK_A_META_PATH,
+	CPBLK_A_DATA_PATH,
+	CPBLK_A_OPEN_FLAGS,
+	CPBLK_A_STATE,
+	CPBLK_A_ERROR,
+	CPBLK_A_CHUNK_SIZE,
+	CPBLK_A_META_SIZE,
+	CPBLK_A_META_USED,
+	CPBLK_A_DATA_SIZE,
+	CPBLK_A_DATA_USED,
+	CPBLK_A_DATA_BUSY,
+	CPBLK_A_EPOCH,
+	CPBLK_A_TXN,
+	CPBLK_A_JOURNAL_SIZE,
+	CPBLK_A_JOURNAL_USED,
+	CPBLK_A_NR_VOLUMES,
+	CPBLK_A_NR_CHECKPOINTS,
+	CPBLK_A_NR_HIDDEN,
+	CPBLK_A_COUNTERS,
+	CPBLK_A_VOLUME,
+	CPBLK_A_VOLUMES,
+	CPBLK_A_VOLUME_ID,
+	CPBLK_A_VOLUME_UUID,
+	CPBLK_A_VOLUME_FLAGS,
+	CPBLK_A_SIZE,
+	CPBLK_A_CREATED,
+	CPBLK_A_GENERATION,
+	CPBLK_A_DEVICE,
+	CPBLK_A_OPEN_COUNT,
+	CPBLK_A_UNDO_ID,
+	CPBLK_A_HEAD_ID,
+	CPBLK_A_CHECKPOINT,
+	CPBLK_A_CHECKPOINT_ID,
+	CPBLK_A_PARENT_ID,
+	CPBLK_A_TIME,
+	CPBLK_A_MESSAGE,
+	CPBLK_A_POINT_FLAGS,
+	CPBLK_A_CHILDREN,
+	CPBLK_A_PINS,
+	CPBLK_A_REFERENCED,
+	CPBLK_A_WRITTEN,
+	CPBLK_A_DEAD,
+	CPBLK_A_POINT,
+	CPBLK_A_SNAP_FLAGS,
+	CPBLK_A_RESTORE_FLAGS,
+	CPBLK_A_IF_GENERATION,
+	CPBLK_A_SAFETY_ID,
+	CPBLK_A_SAFETY,
+	CPBLK_A_NEW_VOLUME,
+	CPBLK_A_REMOVE_FLAGS,
+	CPBLK_A_SYNC_FLAGS,
+	CPBLK_A_FREEZE_NS,
+	CPBLK_A_TOTAL_NS,
+
+	/* private: */
+	__CPBLK_A_MAX,
+};
+
+#define CPBLK_A_MAX (__CPBLK_A_MAX - 1)
+
+/**
+ * enum cpblk_list - contents of %CPBLK_A_VOLUMES
+ * @CPBLK_LIST_UNSPEC: not used
+ * @CPBLK_LIST_VOLUME: string, repeated: name of a volume
+ */
+enum cpblk_list {
+	CPBLK_LIST_UNSPEC,
+	CPBLK_LIST_VOLUME,
+
+	/* private: */
+	__CPBLK_LIST_MAX,
+};
+
+#define CPBLK_LIST_MAX (__CPBLK_LIST_MAX - 1)
+
+/**
+ * enum cpblk_counter - contents of %CPBLK_A_COUNTERS, all u64
+ * @CPBLK_COUNTER_UNSPEC: not used
+ * @CPBLK_COUNTER_PAD: padding before 64-bit numbers
+ * @CPBLK_COUNTER_BLOCK_READS: metadata blocks looked for
+ * @CPBLK_COUNTER_BLOCK_MISSES: those that had to be read from the device
+ * @CPBLK_COUNTER_BLOCKS_WRITTEN: metadata blocks written by transactions
+ * @CPBLK_COUNTER_BLOCKS_CACHED: metadata blocks in memory now
+ * @CPBLK_COUNTER_BLOCKS_DIRTY: those that are still to be written
+ * @CPBLK_COUNTER_COMMITS: transactions
+ * @CPBLK_COUNTER_JOURNAL_COMMITS: writes to the journal
+ * @CPBLK_COUNTER_JOURNAL_BLOCKS_WRITTEN: metadata blocks written to it
+ * @CPBLK_COUNTER_RECLAIM_STEPS: steps of reclaiming deleted checkpoints
+ * @CPBLK_COUNTER_RECLAIM_BLOCKS: metadata blocks that reclaiming looked at
+ */
+enum cpblk_counter {
+	CPBLK_COUNTER_UNSPEC,
+	CPBLK_COUNTER_PAD,
+	CPBLK_COUNTER_BLOCK_READS,
+	CPBLK_COUNTER_BLOCK_MISSES,
+	CPBLK_COUNTER_BLOCKS_WRITTEN,
+	CPBLK_COUNTER_BLOCKS_CACHED,
+	CPBLK_COUNTER_BLOCKS_DIRTY,
+	CPBLK_COUNTER_COMMITS,
+	CPBLK_COUNTER_JOURNAL_COMMITS,
+	CPBLK_COUNTER_JOURNAL_BLOCKS_WRITTEN,
+	CPBLK_COUNTER_RECLAIM_STEPS,
+	CPBLK_COUNTER_RECLAIM_BLOCKS,
+
+	/* private: */
+	__CPBLK_COUNTER_MAX,
+};
+
+#define CPBLK_COUNTER_MAX (__CPBLK_COUNTER_MAX - 1)
+
+/**
+ * enum cpblk_cmd - operations
+ * @CPBLK_CMD_STORE_OPEN: admin; bring up a store
+ * @CPBLK_CMD_STORE_CLOSE: admin; write everything back and take a store down
+ * @CPBLK_CMD_STORE_GET: do, dump; what is known of stores
+ * @CPBLK_CMD_STORE_SYNC: admin; write back what is in memory
+ * @CPBLK_CMD_VOLUME_CREATE: admin; make an empty volume
+ * @CPBLK_CMD_VOLUME_REMOVE: admin; remove a volume
+ * @CPBLK_CMD_VOLUME_RESIZE: admin; set the size of a volume
+ * @CPBLK_CMD_VOLUME_GET: do, dump; what is known of volumes
+ * @CPBLK_CMD_SNAP: admin; checkpoint one or several volumes at one instant
+ * @CPBLK_CMD_RESTORE: admin; give a volume the content of a checkpoint
+ * @CPBLK_CMD_FORK: admin; make a volume with the content of a checkpoint
+ * @CPBLK_CMD_CHECKPOINT_GET: do, dump; what is known of checkpoints
+ * @CPBLK_CMD_CHECKPOINT_DELETE: admin; delete a checkpoint
+ * @CPBLK_CMD_ATTACH: admin; make a read-only device of a checkpoint
+ * @CPBLK_CMD_DETACH: admin; remove that device
+ */
+enum cpblk_cmd {
+	CPBLK_CMD_STORE_OPEN = 1,
+	CPBLK_CMD_STORE_CLOSE,
+	CPBLK_CMD_STORE_GET,
+	CPBLK_CMD_STORE_SYNC,
+	CPBLK_CMD_VOLUME_CREATE,
+	CPBLK_CMD_VOLUME_REMOVE,
+	CPBLK_CMD_VOLUME_RESIZE,
+	CPBLK_CMD_VOLUME_GET,
+	CPBLK_CMD_SNAP,
+	CPBLK_CMD_RESTORE,
+	CPBLK_CMD_FORK,
+	CPBLK_CMD_CHECKPOINT_GET,
+	CPBLK_CMD_CHECKPOINT_DELETE,
+	CPBLK_CMD_ATTACH,
+	CPBLK_CMD_DETACH,
+
+	/* private: */
+	__CPBLK_CMD_MAX,
+};
+
+#define CPBLK_CMD_MAX (__CPBLK_CMD_MAX - 1)
+
+/**
+ * enum cpblk_event - messages to the group %CPBLK_MCGRP_EVENTS
+ * @CPBLK_EVENT_STORE_OPENED: a store was opened
+ * @CPBLK_EVENT_STORE_CLOSED: a store was closed
+ * @CPBLK_EVENT_STORE_FAILED: a store turned read-only
+ * @CPBLK_EVENT_VOLUME_CREATED: a volume was made
+ * @CPBLK_EVENT_VOLUME_REMOVED: a volume was removed
+ * @CPBLK_EVENT_VOLUME_RESIZED: a volume has a new size
+ * @CPBLK_EVENT_SNAPPED: a checkpoint was taken of one or several volumes
+ * @CPBLK_EVENT_RESTORED: a volume has the content of a checkpoint
+ * @CPBLK_EVENT_FORKED: a volume was made from a checkpoint
+ * @CPBLK_EVENT_CHECKPOINT_DELETED: a checkpoint was deleted
+ * @CPBLK_EVENT_ATTACHED: a checkpoint has a read-only device
+ * @CPBLK_EVENT_DETACHED: a checkpoint has no device any more
+ */
+enum cpblk_event {
+	CPBLK_EVENT_STORE_OPENED = 64,
+	CPBLK_EVENT_STORE_CLOSED,
+	CPBLK_EVENT_STORE_FAILED,
+	CPBLK_EVENT_VOLUME_CREATED,
+	CPBLK_EVENT_VOLUME_REMOVED,
+	CPBLK_EVENT_VOLUME_RESIZED,
+	CPBLK_EVENT_SNAPPED,
+	CPBLK_EVENT_RESTORED,
+	CPBLK_EVENT_FORKED,
+	CPBLK_EVENT_CHECKPOINT_DELETED,
+	CPBLK_EVENT_ATTACHED,
+	CPBLK_EVENT_DETACHED,
+};
+
+#endif /* _UAPI_LINUX_CPBLK_H */

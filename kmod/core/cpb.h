@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The engine of cpblk, as its users see it: the driver, the tools, the tests.
+ *
+ * Contexts. A function is marked
+ *   [any]    it may be called in any context, with interrupts off; it does not
+ *            sleep, do I/O or allocate. Where it needs a block that is not in
+ *            memory, or a reserve that is used up, it changes nothing and
+ *            returns -EAGAIN: call the function that its comment names, in
+ *            process context, and try again.
+ *   [sleeps] process context; it may do I/O on the metadata device, so it
+ *            must not be called from submit_bio() of a device that the store
+ *            lies on, or from that device's completions.
+ *
+ * Units: chunks and virtual chunks (vchunk) where nothing else is said; blocks
+ * are CPB_BLOCK_SIZE bytes of the metadata device; times are nanoseconds since
+ * 1970.
+ *
+ * Errors of every function: -EROFS once the store has gone read-only after
+ * damage or a failed metadata write (cpb_state() says why), -EIO, -EBADMSG
+ * (checksum), -EUCLEAN (structure), -ENOMEM. Others are named.
+ */
+#ifndef CPB_H
+#define CPB_H
+
+#include "port.h"
+#include "../../include/cpblk_format.h"
+
+struct cpb_store;
+struct cpb_volume;
+struct cpb_point;
+struct cpb_gen;
+
+/* ---- The devices under a store ---- */
+
+/** struct cpb_vec - one block to write */
+struct cpb_vec {
+	u64 block;
+	void *data;
+};
+
+/* What must be true before and after a write of metadata. */
+#define CPB_WRITE_FLUSH_DATA	(1U << 0) /* first: completed data writes durable */
+#define CPB_WRITE_PREFLUSH	(1U << 1) /* first: completed metadata writes durable */
+#define CPB_WRITE_FUA		(1U << 2) /* on return the blocks are durable */
+
+/* Reasons for ops->kick(). */
+#define CPB_KICK_COMMIT		(1U << 0) /* cpb_commit() is due */
+#define CPB_KICK_REAP		(1U << 1) /* cpb_reap() has work */
+#define CPB_KICK_RELEASE	(1U << 2) /* cpb_release() has work */
+#define CPB_KICK_REFILL		(1U << 3) /* cpb_refill() is due */
+#define CPB_KICK_ERROR		(1U << 4) /* the store has gone read-only */
+
+/**
+ * struct cpb_ops - how the engine reaches its devices and its owner
+ * @read: read one metadata block; sleeps
+ * @write: write @nr metadata blocks in any order, after and before what
+ *	@flags asks for; returns when all are complete; sleeps. Two calls may
+ *	run at once. Runs of neighbouring blocks are worth merging.
+ * @flush_data: make all data writes that have completed durable; sleeps
+ * @label: read (or write) the data device's first block; sleeps
+ * @kick: work is due; any context
+ * @now: the time
+ */
+struct cpb_ops {
+	int (*read)(void *ctx, u64 block, void *data);
+	int (*write)(void *ctx, const struct cpb_vec *vec, unsigned int nr,
+		     unsigned int flags);
+	int (*flush_data)(void *ctx);
+	int (*label)(void *ctx, void *data, bool write);
+	void (*kick)(void *ctx, unsigned int why);
+	u64 (*now)(void *ctx);
+};
+
+/* ---- Store ---- */
+
+/** struct cpb_params - what cpb_format() makes; 0: the default */
+struct cpb_params {
+	u64 meta_blocks;	/* size of the metadata device, blocks */
+	u64 data_bytes;		/* size of the data device, bytes */
+	u64 journal_blocks;	/* default: 1/16 of the metadata, 256 .. 32768 */
+	unsigned int chunk_shift; /* default: 12 */
+	u8 uuid[CPB_UUID_LEN];	/* random, from the caller */
+	u8 cookie[CPB_UUID_LEN]; /* random, from the caller */
+	char name[CPB_NAME_LEN];
+};
+
+#define CPB_ERROR_LEN 192
+
+/**
+ * cpb_format() - write an empty store  [sleeps]
+ * @why: on error, a sentence that says what is wrong
+ *
+ * What the devices held is lost. Return: 0, or -EINVAL for sizes that can't be.
+ */
+int cpb_format(const struct cpb_ops *ops, void *ctx, const struct cpb_params *p,
+	       char why[CPB_ERROR_LEN]);
+
+/* cpb_open(), @flags */
+#define CPB_OPEN_READONLY	(1U << 0) /* write nothing, replay in memory only */
+
+/**
+ * cpb_open() - bring a store up from what is on its devices  [sleeps]
+ * @meta_blocks: size of the metadata device as it is
+ * @data_bytes: size of the data device as it is
+ * @ncpus: CPU numbers that cpb_write_begin() will be called with are below it
+ * @why: on error, a sentence that says what is wrong
+ *
+ * Return: 0, -EINVAL (not a store, or one that this version can't open),
+ * -ENODEV (devices that don't belong together, or are too small), others.
+ */
+int cpb_open(const struct cpb_ops *ops, void *ctx, u64 meta_blocks,
+	     u64 data_bytes, unsigned int ncpus, unsigned int flags,
+	     struct cpb_store **store, char why[CPB_ERROR_LEN]);
+
+/**
+ * cpb_close() - write everything back and free the store  [sleeps]
+ *
+ * No other call may be running or follow, no read reference be held. The
+ * store is freed whatever it returns; after an error what was acknowledged as
+ * durable still is.
+ */
+int cpb_close(struct cpb_store *s);
+
+/** struct cpb_status - a store's numbers at one instant */
+struct cpb_status {
+	char name[CPB_NAME_LEN];
+	u8 uuid[CPB_UUID_LEN];
+	unsigned int chunk_shift;
+	u64 meta_blocks, meta_used;	/* used: with what waits to be released */
+	u64 data_chunks, data_used;	/* used: allocated, by the trees */
+	u64 data_busy;			/* used, in flight and waiting to be released */
+	u64 meta_free;			/* blocks that writes may still take */
+	u64 epoch, txn;
+	u64 journal_blocks, journal_used;
+	u64 nr_volumes, nr_checkpoints, nr_hidden; /* hidden: still being reclaimed */
+	u64 cached_blocks, dirty_blocks; /* in kernel memory */
+	u64 reads, read_misses, commits, journal_commits, blocks_written;
+	u64 journal_blocks_written, reap_steps, blocks_touched;
+	bool readonly;
+	char error[CPB_ERROR_LEN];	/* why it is read-only */
+};
+
+/** cpb_status() - fill @st  [any] */
+void cpb_status(struct cpb_store *s, struct cpb_status *st);
+
+/* ---- Looking things up: the list is stable under cpb_hold_lists() ---- */
+
+/** cpb_hold_lists() - no volume or checkpoint comes or goes until cpb_drop_lists()  [sleeps] */
+void cpb_hold_lists(struct cpb_store *s);
+void cpb_drop_lists(struct cpb_store *s);
+
+/** cpb_volume_by_name(), ..._by_id(), ..._next() - NULL if there is none; lists held
+ *
+ * cpb_volume_next() gives the volume with the smallest ID above @id.
+ */
+struct cpb_volume *cpb_volume_by_name(struct cpb_store *s, const char *name);
+struct cpb_volume *cpb_volume_by_id(struct cpb_store *s, u64 id);
+struct cpb_volume *cpb_volume_next(struct cpb_store *s, u64 id);
+
+/** cpb_point_by_id(), cpb_point_next() - the same for checkpoints, also hidden ones
+ *
+ * IDs grow with time. cpb_checkpoint() finds one of a volume by name: visible
+ * ones only.
+ */
+struct cpb_point *cpb_point_by_id(struct cpb_store *s, u64 id);
+struct cpb_point *cpb_point_next(struct cpb_store *s, u64 id);
+struct cpb_point *cpb_checkpoint(struct cpb_volume *v, const char *name);
+
+/** struct cpb_point_info - what is known of a head or checkpoint */
+struct cpb_point_info {
+	u64 id, volume, parent, epoch, time, size;
+	u64 referenced;		/* chunks in its map */
+	u64 written;		/* chunks in its map that its parent doesn't have */
+	u64 dead;		/* chunks its parent has that it doesn't have */
+	u64 dead_blocks;
+	unsigned int children, flags; /* CPB_POINT_* */
+	unsigned int pins;
+	char name[CPB_NAME_LEN], message[CPB_MESSAGE_LEN];
+};
+
+/** struct cpb_volume_info - what is known of a volume */
+struct cpb_volume_info {
+	u64 id, generation, undo, created;
+	unsigned int flags;	/* CPB_VOLUME_* */
+	u8 uuid[CPB_UUID_LEN];
+	char name[CPB_NAME_LEN], group[CPB_NAME_LEN];
+	struct cpb_point_info head;
+};
+
+/** cpb_point_info(), cpb_volume_info() - copy it out; lists held */
+void cpb_point_info(struct cpb_store *s, struct cpb_point *p,
+		    struct cpb_point_info *info);
+void cpb_volume_info(struct cpb_volume *v, struct cpb_volume_info *info);
+
+/** cpb_head() - the point to give to cpb_lookup(); the same as long as the volume lives  [any] */
+struct cpb_point *cpb_head(struct cpb_volume *v);
+
+/** cpb_volume_owner(), cpb_set_owner() - a pointer of the driver's, kept for it  [any] */
+void *cpb_volume_owner(struct cpb_volume *v);
+void cpb_set_owner(struct cpb_volume *v, void *owner);
+
+/** cpb_pin(), cpb_unpin() - a pinned checkpoint is not deleted; lists held  */
+int cpb_pin(struct cpb_point *p);
+void cpb_unpin(struct cpb_point *p);
+
+/* ---- Reading and writing ---- */
+
+#define CPB_HOLE		(~0ULL)
+
+/** struct cpb_extent - @len virtual chunks at @vchunk are chunks at @chunk, or a hole */
+struct cpb_extent {
+	u64 vchunk, chunk, len, birth;
+};
+
+/** struct cpb_run - @len chunks at @chunk */
+struct cpb_run {
+	u64 chunk, len;
+};
+
+/** cpb_chunk_byte() - where on the data device a chunk begins, in bytes  [any] */
+u64 cpb_chunk_byte(const struct cpb_store *s, u64 chunk);
+
+/**
+ * cpb_read_begin() - keep chunks that a lookup finds from being used again  [any]
+ *
+ * Take it before the lookup, drop it when the I/O on what was found is over.
+ */
+struct cpb_gen *cpb_read_begin(struct cpb_store *s);
+void cpb_read_end(struct cpb_gen *g);
+
+/**
+ * cpb_lookup() - what [@vchunk, @vchunk + @len) is mapped to  [any]
+ * @ext: filled in order, without gaps (holes are extents), from @vchunk on;
+ *	the last one may be cut off at the end of the range
+ * @max: room in @ext; two neighbours on the disk come as one where the tree
+ *	has them as one
+ *
+ * Return: how many were filled in (they may cover less than was asked for: go
+ * on behind them), or an error; -EAGAIN: cpb_load().
+ */
+int cpb_lookup(struct cpb_store *s, struct cpb_point *p, u64 vchunk, u64 len,
+	       struct cpb_extent *ext, unsigned int max);
+
+/** cpb_load() - bring what cpb_lookup() of @vchunk needs into memory  [sleeps] */
+int cpb_load(struct cpb_store *s, struct cpb_point *p, u64 vchunk);
+
+/**
+ * cpb_write_begin() - take free chunks for a write  [any]
+ * @cpu: the one it runs on, for locality; any number below @ncpus is valid
+ * @want: chunks wanted, at least 1, at most CPB_WRITE_MAX
+ * @run: what was taken, at least 1 chunk and at most @want
+ *
+ * Space on the metadata device that the insertion may need is set aside too,
+ * until cpb_write_end() or cpb_write_abort(), one of which must follow for
+ * exactly this run.
+ *
+ * Return: 0; -EAGAIN: cpb_write_wait(); -ENOSPC is answered only by that.
+ */
+#define CPB_WRITE_MAX 256
+int cpb_write_begin(struct cpb_store *s, unsigned int cpu, u64 want,
+		    struct cpb_run *run);
+
+/**
+ * cpb_write_wait() - make cpb_write_begin() possible again  [sleeps]
+ *
+ * Loads bitmaps, commits where that releases space, throttles.
+ * Return: 0 (try again), or -ENOSPC when nothing is left to release.
+ */
+int cpb_write_wait(struct cpb_store *s);
+
+/**
+ * cpb_write_end() - data reached the chunks: map them  [any]
+ * @run: as cpb_write_begin() gave it; @vchunk .. + @run->len are mapped to it
+ * @expect: NULL, or what cpb_lookup() had answered for this one chunk before
+ *	its old content was read: then only if that still holds
+ *
+ * What was mapped there before is dropped. From its return on, reads see the
+ * new content.
+ *
+ * Return: 0; -EAGAIN: cpb_prepare(); -ESTALE: @expect does not hold (nothing
+ * changed, the run is still reserved); after other errors call
+ * cpb_write_abort().
+ */
+int cpb_write_end(struct cpb_volume *v, u64 vchunk, const struct cpb_run *run,
+		  const struct cpb_extent *expect);
+
+/** cpb_write_abort() - the write failed: give the run back  [any] */
+void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run);
+
+/**
+ * cpb_unmap() - make holes, one bounded step  [any]
+ * @vchunk: start; on return 0, where to go on
+ * @len: length; on return 0, what is left (0: done)
+ *
+ * Return: 0; -EAGAIN: cpb_prepare() with *@vchunk and 1.
+ */
+int cpb_unmap(struct cpb_volume *v, u64 *vchunk, u64 *len);
+
+/** cpb_prepare() - load what a change of [@vchunk, @len) needs and fill the reserves  [sleeps] */
+int cpb_prepare(struct cpb_volume *v, u64 vchunk, u64 len);
+
+/* ---- Durability and work in the background ---- */
+
+/**
+ * cpb_flush() - make all that has completed durable  [sleeps]
+ *
+ * "Completed": cpb_write_end() or an operation had returned before the call.
+ * Calls that wait at the same time share one journal write.
+ */
+int cpb_flush(struct cpb_store *s);
+
+/** cpb_commit() - write the trees back: one transaction  [sleeps] */
+int cpb_commit(struct cpb_store *s);
+
+/** cpb_dirty() - is there anything that cpb_commit() would write?  [any] */
+bool cpb_dirty(struct cpb_store *s);
+
+/**
+ * cpb_reap() - one bounded step of reclaiming deleted checkpoints  [sleeps]
+ *
+ * Return: 1 if there is more to do now, 0 if not, or an error.
+ */
+int cpb_reap(struct cpb_store *s);
+
+/** cpb_release() - let go of what no read refers to any more  [sleeps] */
+void cpb_release(struct cpb_store *s);
+
+/** cpb_refill() - top the reserves up  [sleeps] */
+int cpb_refill(struct cpb_store *s);
+
+/** cpb_shrink() - drop up to @nr clean blocks from memory; how many were  [sleeps] */
+unsigned long cpb_shrink(struct cpb_store *s, unsigned long nr);
+
+/* ---- History ----
+ *
+ * All are durable when they return 0 [sleeps]. Names: 1 to CPB_NAME_LEN - 1
+ * bytes of A-Z a-z 0-9 . _ - , not beginning with '.' or '-', and not "HEAD"
+ * (-EINVAL). No call on a volume may run together with its cpb_remove().
+ * @why gets a sentence on error (may be NULL).
+ */
+
+/** cpb_create() - a new, empty volume; -EEXIST, -EINVAL (size) */
+int cpb_create(struct cpb_store *s, const char *name, u64 size,
+	       const u8 uuid[CPB_UUID_LEN], unsigned int flags,
+	       struct cpb_volume **v, char *why);
+
+/**
+ * cpb_remove() - a volume and its head; its checkpoints stay only with
+ * @keep_checkpoints, else all that can go, go. -EBUSY: one is pinned or held.
+ */
+int cpb_remove(struct cpb_volume *v, bool keep_checkpoints, char *why);
+
+/** cpb_resize() - set the size; what is beyond a smaller one must have been unmapped */
+int cpb_resize(struct cpb_volume *v, u64 size, char *why);
+
+/**
+ * cpb_snap() - checkpoint @nr volumes of a store at one instant
+ * @name: the same for each, or NULL: each gets its next v1, v2, ...
+ * @flags: CPB_POINT_AUTO or 0
+ * @ids: gets the checkpoints' IDs (may be NULL)
+ * @ns: gets the time for which the trees were locked (may be NULL)
+ *
+ * Waits for no data I/O. Return: 0, -EEXIST.
+ */
+int cpb_snap(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
+	     const char *name, const char *message, unsigned int flags,
+	     u64 *ids, char *why);
+
+/**
+ * cpb_restore() - give a volume the content of a checkpoint
+ * @p: any visible checkpoint of the store
+ * @safety: first checkpoint the head, so that nothing is lost
+ * @safety_id: gets that one's ID (may be NULL)
+ *
+ * The caller has closed the gate: no write or unmap of the volume is between
+ * its begin and its end, no read between its lookup and the end of its I/O
+ * needs to see the old content.
+ */
+int cpb_restore(struct cpb_volume *v, struct cpb_point *p, bool safety,
+		u64 *safety_id, char *why);
+
+/** cpb_fork() - a new volume with the content of a checkpoint; -EEXIST */
+int cpb_fork(struct cpb_store *s, struct cpb_point *p, const char *name,
+	     const u8 uuid[CPB_UUID_LEN], unsigned int flags,
+	     struct cpb_volume **v, char *why);
+
+/** cpb_delete() - a checkpoint; -EBUSY: pinned or held. Space comes back later. */
+int cpb_delete(struct cpb_store *s, struct cpb_point *p, char *why);
+
+/* ---- Checking ---- */
+
+/** struct cpb_check_report - what cpb_check() counted */
+struct cpb_check_report {
+	u64 chunks_reachable;	/* from heads and visible checkpoints */
+	u64 chunks_allocated;	/* by the bitmaps */
+	u64 blocks_reachable, blocks_allocated;
+	u64 errors;
+};
+
+/**
+ * cpb_check() - walk everything and compare it with what is recorded  [sleeps]
+ * @line: called with a sentence for each thing that is wrong
+ *
+ * The store must have been opened CPB_OPEN_READONLY or be quiet: no writes,
+ * no operations, cpb_reap() done and committed.
+ */
+int cpb_check(struct cpb_store *s, struct cpb_check_report *r,
+	      void (*line)(void *arg, const char *text), void *arg);
+
+#endif /* CPB_H */

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the engine share: its structures, and which lock guards
+ * what. Not for the engine's users: those have cpb.h.
+ *
+ * Locks, outermost first:
+ *
+ *   lists   (sleeps) volumes and points come and go; operations on the history
+ *   commit  (sleeps) one transaction is being written at a time
+ *   meta    (sleeps) dead tree, tables, bitmaps: whatever only works in
+ *           process context; not held while a transaction's blocks are written
+ *   log_io  (sleeps) the journal's head: one batch is being written at a time
+ *   lock    (any context) the tree lock: all maps, all points, the running
+ *           transaction, the journal's records in memory
+ *   space.lock, cpu lock (any context) free chunks
+ *   blocks.lock (any context) node cache, dirty lists, metadata blocks, spares
+ *
+ * Lookups take none of them: they run under RCU, check the point's sequence
+ * count before they follow a pointer, and try again.
+ */
+#ifndef CPB_ENGINE_H
+#define CPB_ENGINE_H
+
+#include "cpb.h"
+
+#define CPB_LEVELS		8	/* of a tree, at most */
+#define CPB_TABLE_LEVELS	5
+#define CPB_EPOCH_NONE		0ULL	/* the epoch of "no parent" */
+
+/* ---- Buffers: records of words, appended where nothing may be allocated ---- */
+
+#define CPB_SEG_WORDS \
+	((CPB_BLOCK_SIZE - sizeof(struct list_head) - 2 * sizeof(u64)) / sizeof(u64))
+
+struct cpb_seg {
+	struct list_head list;
+	u64 txn;		/* journal: the transaction its records belong to */
+	u64 used;		/* words */
+	u64 word[CPB_SEG_WORDS];
+};
+
+struct cpb_buf {
+	struct list_head segs;
+	u64 words;
+};
+
+/* ---- Nodes ---- */
+
+enum {
+	CPB_NODE_CACHED = 1 << 0,	/* found by its address */
+	CPB_NODE_DIRTY = 1 << 1,	/* on a transaction's list */
+};
+
+/**
+ * struct cpb_node - a block of a tree or table in memory
+ * @h: the block as it is on disk
+ * @addr: its address
+ * @txn: the transaction that wrote it, or will
+ * @flags: CPB_NODE_*; blocks.lock
+ * @used: since the shrinker last came by; any lookup may set it
+ * @dirty: on cpb_txn.dirty, or in a pool
+ */
+struct cpb_node {
+	struct cpb_disk_header *h;
+	u64 addr;
+	u64 txn;
+	unsigned int flags;
+	bool used;
+	struct list_head dirty;
+	port_rcu_t rcu;
+};
+
+/**
+ * struct cpb_pool - what a change takes where nothing may be allocated
+ * @nodes: nodes with a block of memory and one on disk
+ * @segs: segments for buffers
+ */
+struct cpb_pool {
+	struct list_head nodes, segs;
+	unsigned int nr, nr_segs;
+};
+
+struct cpb_root {
+	u64 addr;		/* 0: empty */
+	u64 birth;
+	unsigned int level;
+};
+
+/* ---- Trees ---- */
+
+/**
+ * struct cpb_class - what differs between the kinds of tree
+ * @magic: of its nodes
+ * @keys: words of an entry, from its start, that are its key
+ * @leaf_words: size of a leaf's entry; an inner one's is @keys + 2
+ */
+struct cpb_class {
+	u32 magic;
+	unsigned int keys, leaf_words;
+	unsigned int leaf_max, inner_max;
+};
+
+extern const struct cpb_class cpb_map_class, cpb_dead_class;
+
+struct cpb_deadset;
+
+/**
+ * struct cpb_edit - the right to change one tree
+ * @txn: transaction that the changes belong to
+ * @birth: of new nodes
+ * @keep: nodes born at or before this epoch are the parent's too
+ * @dead: deadlist that takes those when they are let go of
+ * @pool: where new nodes come from; it was made sure that there are enough
+ * @wait: blocks that are not in memory may be read
+ * @nodes: NULL, or a count of the tree's nodes
+ * @missing: after -EAGAIN: the block that is not in memory
+ */
+struct cpb_edit {
+	struct cpb_store *s;
+	const struct cpb_class *cls;
+	struct cpb_root *root;
+	u64 txn, birth, keep;
+	struct cpb_deadset *dead;
+	struct cpb_pool *pool;
+	bool wait;
+	u64 *nodes;
+	u64 missing;
+};
+
+struct cpb_path {
+	struct cpb_node *node[CPB_LEVELS];
+	unsigned int slot[CPB_LEVELS];
+	unsigned int levels;	/* nodes in it; 0: the tree is empty */
+};
+
+/* ---- History ---- */
+
+struct cpb_deadset {
+	u64 id;
+	struct cpb_buf buf;	/* not yet in the dead tree: birth, run */
+	struct cpb_buf cut;	/* the part of it that the commit is taking */
+	u64 nr[2];		/* chunks, blocks */
+	bool fresh;		/* entries came since the owner's parent was swept */
+	struct list_head dirty;	/* on cpb_txn.deadsets while @buf is not empty */
+	struct cpb_point *owner;
+};
+
+#define CPB_SCRATCH	4096
+
+/* Marks an entry of cpb_deadset.buf that names a metadata block. */
+#define CPB_DEAD_BLOCK		(1ULL << 63)
+
+struct cpb_name {
+	struct cpb_name *next;
+	u64 scope;		/* ID of the volume; volumes themselves: 0 */
+	const char *name;
+	void *owner;
+};
+
+struct cpb_names {
+	struct cpb_name **bucket;
+	unsigned int bits;
+	u64 nr;
+};
+
+/* Objects by ID. IDs only grow, so that an array is enough. */
+struct cpb_id {
+	u64 id;
+	void *p;		/* NULL: gone */
+};
+
+struct cpb_ids {
+	struct cpb_id *v;
+	u64 nr, room, live;
+};
+
+struct cpb_point {
+	struct cpb_store *s;
+	port_seq_t seq;			/* guards @root for lookups */
+	struct cpb_root root;
+	u32 slot;
+	unsigned int flags;		/* CPB_POINT_* */
+	u64 id, epoch, time, size, referenced;
+	u64 volume;			/* ID of the volume it was made on */
+	struct cpb_point *parent;
+	struct list_head children, sibling;
+	unsigned int nr_children, pins;
+	struct cpb_deadset *dead;
+	u64 cursor, keep;		/* CPB_POINT_REAP */
+	u64 sweep[3];			/* where a sweep goes on; meta */
+	struct list_head work;		/* on cpb_store.work */
+	struct cpb_name name;
+	char *text;			/* name, NUL, message, NUL */
+};
+
+struct cpb_volume {
+	struct cpb_store *s;
+	u32 slot;
+	unsigned int flags;		/* CPB_VOLUME_* */
+	u64 id, generation, undo, next_auto, created;
+	u8 uuid[CPB_UUID_LEN];
+	struct cpb_point *head;
+	struct cpb_name by_name;
+	char name[CPB_NAME_LEN], group[CPB_NAME_LEN];
+	struct cpb_disk_policy policy;
+	void *owner;
+};
+
+/* What a slot of the object table holds. */
+struct cpb_slot {
+	u32 type;		/* enum cpb_object_type */
+	void *p;
+};
+
+struct cpb_slots {
+	struct cpb_slot *v;
+	unsigned long *dirty;	/* a bit for each block of slots */
+	u32 nr, used, hint;
+	u32 nr_dirty;
+};
+
+/* ---- Transactions ---- */
+
+/**
+ * struct cpb_txn - what one write-back makes durable together
+ * @dirty: nodes to write; blocks.lock
+ * @nr_dirty: how many
+ * @blocks: metadata blocks that were let go of (words); blocks.lock
+ * @mapped: runs of chunks that were mapped; the tree lock, as all below
+ * @freed: runs of chunks that nothing maps any more
+ * @deadsets: those with something in their buffer
+ */
+struct cpb_txn {
+	u64 id;
+	struct list_head dirty;
+	u64 nr_dirty;
+	struct cpb_buf blocks;
+	struct cpb_buf mapped, freed;
+	struct list_head deadsets;
+};
+
+/* ---- Space ---- */
+
+struct cpb_gen {
+	struct cpb_store *s;
+	port_ref_t ref;
+	struct list_head list;
+	struct cpb_buf freed;	/* runs to release when it has drained */
+	bool drained;
+	port_rcu_t rcu;
+};
+
+struct cpb_cpu {
+	port_lock_t lock;
+	struct cpb_run run;
+} __attribute__((aligned(64)));
+
+struct cpb_group {
+	unsigned long *busy;	/* NULL: not loaded */
+	u32 nr_busy;
+	bool full;		/* seen to be full, so not worth loading */
+};
+
+struct cpb_space {
+	port_lock_t lock;
+	struct cpb_group *group;
+	u64 nr_groups, chunks;
+	u64 cursor;		/* group to look in next */
+	u64 busy;		/* chunks not free to take; lock */
+	u64 used;		/* chunks allocated as of the last commit; meta */
+	s64 change;		/* since then; the tree lock */
+	struct cpb_root table;
+	struct cpb_cpu *cpu;
+	unsigned int ncpus;
+	struct cpb_gen *gen;	/* current; RCU */
+	struct list_head gens;	/* oldest first; lock */
+	port_wait_t wait;
+};
+
+struct cpb_blocks {
+	port_lock_t lock;
+	struct cpb_node ***dir;	/* cache: by address, in two steps */
+	u64 dir_size;
+	u64 cached;
+	u64 released;		/* how often blocks became free for reuse */
+	unsigned long *busy;
+	u64 nr, free, cursor;
+	u64 hand;		/* of the shrinker's clock */
+};
+
+#define CPB_BATCH_BLOCKS	32	/* of the journal, written at once */
+
+/* A place in the journal: where a batch is, or will be. */
+struct cpb_log_place {
+	u64 txn;		/* the transaction whose records begin here */
+	u64 block;		/* of the area */
+	u64 seq;		/* number of the batch */
+	u64 written;		/* blocks of the area that were used up before */
+	u32 link;		/* checksum of the batch before */
+};
+
+struct cpb_log {
+	struct cpb_buf buf;	/* records not yet written; the tree lock */
+	u64 lsn;		/* words ever appended; the tree lock */
+	u64 durable;		/* of them; the tree lock */
+	u64 start, blocks;	/* the area */
+	struct cpb_log_place head;	/* where the next batch goes; log_io */
+	struct cpb_log_place first[2];	/* of transactions, by number & 1; log_io */
+	u64 tail;		/* head.written where replay would begin; log_io */
+	struct cpb_vec vec[CPB_BATCH_BLOCKS]; /* log_io */
+};
+
+struct cpb_store {
+	const struct cpb_ops *ops;
+	void *ctx;
+	bool writable, replaying;
+	int broken;
+	char error[CPB_ERROR_LEN];
+
+	port_mutex_t lists, commit, meta, log_io;
+	port_lock_t lock;
+
+	u8 uuid[CPB_UUID_LEN];
+	char name[CPB_NAME_LEN];
+	unsigned int chunk_shift;
+	u64 created;
+	u64 epoch, next_id, next_volume;
+	u64 txn;			/* the running one; the tree lock */
+	u64 durable_txn;
+	struct cpb_txn txns[2];
+
+	struct cpb_blocks blocks;
+	struct cpb_pool pool;		/* for maps; the tree lock */
+	struct cpb_pool meta_pool;	/* for the rest; meta */
+	u64 pool_want;
+	u64 floor;			/* blocks that writes leave alone */
+	atomic_long_t writes;		/* between begin and end */
+
+	struct cpb_space space;
+	struct cpb_log log;
+
+	struct cpb_root objects, dead;	/* meta */
+	u64 dead_nodes;
+	u64 nr_dead, nr_runs;		/* waiting for the next commit; the tree lock */
+	u64 *scratch;			/* meta; CPB_SCRATCH words */
+	struct cpb_slots slots;		/* the tree lock */
+
+	struct cpb_ids points, volumes;	/* lists */
+	struct cpb_names names;		/* lists */
+	struct list_head work;		/* points with reclaim to do; the tree lock */
+	u64 nr_checkpoints, nr_hidden;
+
+	u64 meta_blocks;
+	u64 bitmap_start, bitmap_slots;
+	unsigned long *bitmap;		/* allocated blocks as of the last commit; commit */
+	unsigned long *bitmap_changed;	/* a bit for each block of it; commit */
+	u64 bitmap_place[ARRAY_SIZE(((struct cpb_disk_super *)0)->bitmap_place)];
+	u64 meta_used;			/* as of the last commit; meta */
+	u32 label_crc;
+
+	u64 nr_commits, nr_log_writes, nr_log_blocks, nr_written, nr_steps;
+	atomic_long_t nr_misses;
+	u64 nr_touched;
+};
+
+/* ---- format.c ---- */
+
+void cpb_seal(struct cpb_store *s, struct cpb_disk_header *h, u64 addr, u64 txn);
+int cpb_verify(const struct cpb_disk_header *h, u32 magic, u64 addr,
+	       const u8 *uuid);
+bool cpb_name_ok(const char *name);
+static inline u64 cpb_run_pack(u64 chunk, u64 len)
+{
+	return chunk << CPB_RUN_BITS | len;
+}
+
+static inline u64 cpb_run_chunk(u64 run)
+{
+	return run >> CPB_RUN_BITS;
+}
+
+static inline u64 cpb_run_len(u64 run)
+{
+	return run & CPB_RUN_MAX;
+}
+
+/* ---- block.c: node cache, metadata blocks, spares ---- */
+
+int cpb_blocks_init(struct cpb_store *s);
+void cpb_blocks_exit(struct cpb_store *s);
+int cpb_break(struct cpb_store *s, int err, const char *what, u64 block);
+struct cpb_node *cpb_node_find(struct cpb_store *s, u64 addr);
+int cpb_node_load(struct cpb_store *s, u64 addr, u32 magic,
+		  struct cpb_node **node);
+struct cpb_node *cpb_node_new(struct cpb_store *s, struct cpb_pool *pool,
+			      u64 txn);
+void cpb_node_let_go(struct cpb_store *s, struct cpb_pool *pool,
+		     struct cpb_node *n, u64 txn);
+void cpb_node_clean(struct cpb_store *s, struct cpb_node *n);
+void cpb_pool_init(struct cpb_pool *pool);
+void cpb_pool_exit(struct cpb_store *s, struct cpb_pool *pool);
+int cpb_pool_fill(struct cpb_store *s, struct cpb_pool *pool, port_lock_t *lock,
+		  unsigned int nodes, unsigned int segs);
+void cpb_blocks_release(struct cpb_store *s, struct cpb_buf *b);
+u64 cpb_blocks_available(struct cpb_store *s);
+
+void cpb_buf_init(struct cpb_buf *b);
+u64 *cpb_buf_push(struct cpb_pool *pool, struct cpb_buf *b, unsigned int words);
+void cpb_buf_splice(struct cpb_buf *from, struct cpb_buf *to);
+void cpb_buf_drop(struct cpb_buf *b);
+
+#define cpb_for_each_seg(g, b) list_for_each_entry(g, &(b)->segs, list)
+
+/* ---- tree.c ---- */
+
+int cpb_tree_check(const struct cpb_class *cls, const struct cpb_disk_header *h);
+unsigned int cpb_tree_need(const struct cpb_root *root);
+__le64 *cpb_entry(const struct cpb_class *cls, struct cpb_node *n,
+		  unsigned int i);
+int cpb_child(struct cpb_edit *e, struct cpb_node *n, unsigned int slot,
+	      bool wait, struct cpb_node **child);
+int cpb_root_node(struct cpb_edit *e, struct cpb_node **node);
+int cpb_path_find(struct cpb_edit *e, const u64 *key, struct cpb_path *path);
+bool cpb_path_next_key(struct cpb_edit *e, struct cpb_path *path, u64 *key);
+void cpb_path_own(struct cpb_edit *e, struct cpb_path *path);
+void cpb_path_insert(struct cpb_edit *e, struct cpb_path *path,
+		     const u64 *entry);
+void cpb_path_erase(struct cpb_edit *e, struct cpb_path *path,
+		    unsigned int first, unsigned int nr);
+void cpb_tree_drop(struct cpb_edit *e, struct cpb_node *n);
+
+static inline unsigned int cpb_nr(const struct cpb_node *n)
+{
+	return le16_to_cpu(n->h->nr);
+}
+
+static inline unsigned int cpb_level(const struct cpb_node *n)
+{
+	return le16_to_cpu(n->h->level);
+}
+
+/* ---- map.c ---- */
+
+void cpb_free_chunks(struct cpb_store *s, struct cpb_pool *pool, u64 run);
+int cpb_map_set(struct cpb_volume *v, u64 vchunk, u64 run);
+int cpb_map_clear(struct cpb_volume *v, u64 *vchunk, u64 *len);
+
+/* ---- dead.c ---- */
+
+struct cpb_deadset *cpb_deadset_new(u64 id);
+void cpb_deadset_free(struct cpb_deadset *d);
+void cpb_dead_add(struct cpb_store *s, struct cpb_deadset *d, u64 birth, u64 run);
+int cpb_dead_drain(struct cpb_store *s, struct cpb_txn *t);
+int cpb_dead_settle(struct cpb_store *s, struct cpb_deadset *d);
+int cpb_dead_take(struct cpb_store *s, u64 txn, const u64 *key, u64 *entry,
+		  unsigned int max);
+int cpb_dead_insert(struct cpb_store *s, u64 txn, const u64 *entry);
+int cpb_dead_erase(struct cpb_store *s, u64 txn, const u64 *entry);
+int cpb_dead_next(struct cpb_store *s, const u64 *key, u64 *entry);
+int cpb_dead_prev(struct cpb_store *s, const u64 *key, u64 *entry);
+
+/* ---- table.c ---- */
+
+int cpb_table_leaf(struct cpb_store *s, struct cpb_root *root, u32 magic,
+		   u64 index, u64 txn, struct cpb_node **leaf);
+int cpb_table_aux(struct cpb_store *s, struct cpb_root *root, u64 index,
+		  u64 *aux);
+int cpb_table_set_aux(struct cpb_store *s, struct cpb_root *root, u64 index,
+		      u64 aux);
+int cpb_table_check(const struct cpb_disk_header *h);
+int cpb_table_walk(struct cpb_store *s, const struct cpb_root *root, u32 magic,
+		   void (*fn)(void *arg, u64 addr), void *arg);
+
+/* ---- space.c ---- */
+
+int cpb_space_init(struct cpb_store *s, unsigned int ncpus);
+void cpb_space_exit(struct cpb_store *s);
+int cpb_space_take(struct cpb_store *s, u64 run);
+void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs);
+int cpb_space_apply(struct cpb_store *s, struct cpb_txn *t);
+int cpb_space_load(struct cpb_store *s);
+struct cpb_gen *cpb_gen_new(struct cpb_store *s);
+void cpb_gen_free(struct cpb_gen *g);
+void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh, struct cpb_buf *freed);
+
+/* ---- objects.c ---- */
+
+int cpb_ids_add(struct cpb_ids *ids, u64 id, void *p);
+void *cpb_ids_find(const struct cpb_ids *ids, u64 id);
+void *cpb_ids_next(const struct cpb_ids *ids, u64 id);
+void cpb_ids_del(struct cpb_ids *ids, u64 id);
+int cpb_names_add(struct cpb_names *t, struct cpb_name *n);
+void cpb_names_del(struct cpb_names *t, struct cpb_name *n);
+void *cpb_names_find(const struct cpb_names *t, u64 scope, const char *name);
+
+int cpb_slots_ready(struct cpb_store *s, unsigned int nr);
+u32 cpb_slot_take(struct cpb_store *s, u32 type, void *p);
+void cpb_slot_dirty(struct cpb_store *s, u32 slot);
+void cpb_slot_put(struct cpb_store *s, u32 slot);
+void cpb_slots_write(struct cpb_store *s, u32 block, void *data);
+int cpb_objects_load(struct cpb_store *s);
+void cpb_objects_free(struct cpb_store *s);
+struct cpb_point *cpb_point_new(struct cpb_store *s, const char *name,
+				const char *message);
+void cpb_point_free(struct cpb_point *p);
+static inline void cpb_point_dirty(struct cpb_point *p)
+{
+	cpb_slot_dirty(p->s, p->slot);
+}
+
+/* ---- history.c ---- */
+
+u64 cpb_parent_epoch(const struct cpb_point *p);
+void cpb_adopt(struct cpb_point *parent, struct cpb_point *child);
+void cpb_orphan(struct cpb_point *child);
+void cpb_work_add(struct cpb_point *p);
+int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *op,
+		  unsigned int size);
+
+/* ---- log.c ---- */
+
+int cpb_log_init(struct cpb_store *s);
+void cpb_log_exit(struct cpb_store *s);
+void *cpb_log_room(struct cpb_store *s, size_t size);
+void cpb_log_map(struct cpb_volume *v, u64 vchunk, u64 run);
+void cpb_log_unmap(struct cpb_volume *v, u64 vchunk, u64 len);
+void cpb_log_tail(struct cpb_store *s, u64 txn, struct cpb_log_place *tail);
+void cpb_log_done(struct cpb_store *s, u64 txn, u64 lsn,
+		  const struct cpb_log_place *tail);
+int cpb_log_replay(struct cpb_store *s, u64 *records);
+
+/* ---- commit.c ---- */
+
+void cpb_txn_start(struct cpb_store *s, u64 durable);
+int cpb_super_write(struct cpb_store *s, struct cpb_disk_super *sb, u64 txn);
+
+#endif /* CPB_ENGINE_H */

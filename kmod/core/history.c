@@ -1,0 +1,831 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The history: volumes, checkpoints, and what can be done with them.
+ *
+ * Each operation has two halves. The outer one (cpb_snap() and so on) checks
+ * what it was asked for and makes what it needs; the inner one (apply_...)
+ * changes the trees' roots under the tree lock and can't fail. A journal
+ * record goes with it under the same lock. Replay calls the same inner half.
+ *
+ * X is a head or a checkpoint, P its parent. What must hold, and does after
+ * every one of these: what is born in X's map after P.epoch is not in P's map,
+ * the rest of it is; X's deadlist is what P's map has and X's has not.
+ *
+ * Deleting only hides a point. What that frees is found by reap.c.
+ */
+#include "engine.h"
+
+#define SNAP_MAX	256	/* volumes in one record */
+
+/* Arguments of an operation, as they are in a record. */
+struct op {
+	u64 time, target, arg;
+	unsigned int flags;
+	const char *name, *message;
+	u8 uuid[CPB_UUID_LEN];
+};
+
+/** cpb_parent_epoch() - what was born at or before this is the parent's too */
+u64 cpb_parent_epoch(const struct cpb_point *p)
+{
+	return p->parent ? p->parent->epoch : CPB_EPOCH_NONE;
+}
+
+void cpb_adopt(struct cpb_point *parent, struct cpb_point *child)
+{
+	child->parent = parent;
+	if (!parent)
+		return;
+	list_add_tail(&child->sibling, &parent->children);
+	parent->nr_children++;
+}
+
+void cpb_orphan(struct cpb_point *child)
+{
+	if (!child->parent)
+		return;
+	list_del_init(&child->sibling);
+	child->parent->nr_children--;
+	child->parent = NULL;
+}
+
+/** cpb_work_add() - there is something to reclaim around this point; the tree lock */
+void cpb_work_add(struct cpb_point *p)
+{
+	struct cpb_store *s = p->s;
+
+	if (list_empty(&p->work))
+		list_add_tail(&p->work, &s->work);
+	s->ops->kick(s->ctx, CPB_KICK_REAP);
+}
+
+/* ---- What all operations need ---- */
+
+__attribute__((format(printf, 3, 4)))
+static int refuse(int err, char *why, const char *fmt, ...)
+{
+	va_list args;
+
+	if (why) {
+		va_start(args, fmt);
+		vsnprintf(why, CPB_ERROR_LEN, fmt, args);
+		va_end(args);
+	}
+	return err;
+}
+
+static int writable(struct cpb_store *s, char *why)
+{
+	if (s->broken)
+		return refuse(-EROFS, why, "store '%s' is read-only after an error: %s",
+			      s->name, s->error);
+	if (!s->writable && !s->replaying)
+		return refuse(-EROFS, why, "store '%s' was opened read-only", s->name);
+	return 0;
+}
+
+static int name_free(struct cpb_store *s, u64 scope, const char *name,
+		     const char *what, char *why)
+{
+	if (!cpb_name_ok(name))
+		return refuse(-EINVAL, why,
+			      "'%s' can't be a name: 1 to %d of A-Z a-z 0-9 . _ -, not beginning with . or -",
+			      name, CPB_NAME_LEN - 1);
+	if (cpb_names_find(&s->names, scope, name))
+		return refuse(-EEXIST, why, "there is a %s '%s' already", what, name);
+	return 0;
+}
+
+/* Take the tree lock with enough in the pool for a record. */
+static unsigned long lock_ready(struct cpb_store *s)
+{
+	unsigned long flags;
+
+	for (;;) {
+		cpb_pool_fill(s, &s->pool, &s->lock, 0, 16);
+		flags = port_lock(&s->lock);
+		if (s->pool.nr_segs >= 8)
+			return flags;
+		port_unlock(&s->lock, flags);
+	}
+}
+
+static void log_op(struct cpb_store *s, u32 type, u64 volume, u64 id,
+		  const struct op *o, const u64 *ids, unsigned int nr)
+{
+	size_t name = o->name ? strlen(o->name) : 0;
+	size_t message = o->message ? strlen(o->message) : 0;
+	size_t text = name + message + nr * sizeof(u64);
+	size_t size = round_up(sizeof(struct cpb_disk_record_op) + text, 8);
+	struct cpb_disk_record_op *op;
+	u8 *at;
+
+	if (s->replaying)
+		return;
+	op = cpb_log_room(s, size);
+	memset(op, 0, size);
+	op->r.type = cpu_to_le16(type);
+	op->r.size = cpu_to_le16(size);
+	op->r.volume = cpu_to_le32(volume);
+	op->time = cpu_to_le64(o->time);
+	op->target = cpu_to_le64(o->target);
+	op->id = cpu_to_le64(id);
+	op->arg = cpu_to_le64(o->arg);
+	op->flags = cpu_to_le32(o->flags);
+	op->name_len = cpu_to_le16(name);
+	op->text_len = cpu_to_le16(text);
+	memcpy(op->uuid, o->uuid, sizeof(op->uuid));
+	at = op->text;
+	if (name)
+		memcpy(at, o->name, name);
+	at += name;
+	if (message)
+		memcpy(at, o->message, message);
+	at += message;
+	for (; nr--; at += sizeof(u64), ids++) {
+		__le64 id64 = cpu_to_le64(*ids);
+
+		memcpy(at, &id64, sizeof(id64));
+	}
+}
+
+/* ---- Checkpoints ---- */
+
+/* What a checkpoint of one volume is made of, before the lock is taken. */
+struct snap {
+	struct cpb_volume *v;
+	struct cpb_point *c;
+	struct cpb_deadset *fresh;
+	u64 number;		/* of its name, where that was not given */
+};
+
+static void snap_free(struct snap *sn)
+{
+	cpb_point_free(sn->c);
+	cpb_deadset_free(sn->fresh);
+}
+
+/* lists is held; the name of the new checkpoint is free, or NULL: the next vN. */
+static int snap_make(struct cpb_volume *v, const char *name, const char *message,
+		     struct snap *sn)
+{
+	struct cpb_store *s = v->s;
+	char next[CPB_NAME_LEN];
+	int err;
+
+	memset(sn, 0, sizeof(*sn));
+	sn->v = v;
+	sn->number = v->next_auto;
+	if (!name) {
+		do
+			snprintf(next, sizeof(next), "v%llu",
+				 (unsigned long long)++sn->number);
+		while (cpb_names_find(&s->names, v->id, next));
+		name = next;
+	}
+	sn->c = cpb_point_new(s, name, message ? message : "");
+	sn->fresh = cpb_deadset_new(0);
+	if (!sn->c || !sn->fresh) {
+		snap_free(sn);
+		sn->c = NULL;
+		return -ENOMEM;
+	}
+	sn->c->name = (struct cpb_name){ NULL, v->id, sn->c->text, sn->c };
+	err = cpb_names_add(&s->names, &sn->c->name);
+	if (err) {
+		snap_free(sn);
+		sn->c = NULL;
+	}
+	return err;
+}
+
+static void snap_unmake(struct snap *sn)
+{
+	cpb_names_del(&sn->v->s->names, &sn->c->name);
+	snap_free(sn);
+}
+
+/*
+ * The head's root, deadlist and place among its parent's children become the
+ * checkpoint's; the head goes on as its only child. The caller closes the
+ * epoch when it is done with all volumes.
+ */
+static void apply_snap(struct snap *sn, const struct op *o)
+{
+	struct cpb_volume *v = sn->v;
+	struct cpb_point *c = sn->c, *head = v->head;
+	struct cpb_store *s = v->s;
+
+	port_assert_held(&s->lock);
+	c->id = s->next_id++;
+	sn->fresh->id = s->next_id++;
+	c->volume = v->id;
+	c->flags = o->flags;
+	c->time = o->time;
+	c->epoch = s->epoch;
+	c->size = head->size;
+	c->referenced = head->referenced;
+	c->root = head->root;
+	c->dead = head->dead;
+	c->dead->owner = c;
+	cpb_adopt(head->parent, c);
+	cpb_orphan(head);
+	cpb_adopt(c, head);
+	head->dead = sn->fresh;
+	head->dead->owner = head;
+	head->epoch = s->epoch + 1;
+	v->next_auto = sn->number;
+	c->slot = cpb_slot_take(s, CPB_OBJECT_POINT, c);
+	s->nr_checkpoints++;
+	cpb_point_dirty(head);
+	cpb_slot_dirty(s, v->slot);
+}
+
+/* lists is held. */
+static int snap_locked(struct cpb_store *s, struct cpb_volume **v,
+		       unsigned int nr, const struct op *o, u64 *ids, char *why)
+{
+	struct snap *sn = port_alloc(nr * sizeof(*sn));
+	u64 *vids = port_alloc(nr * sizeof(*vids)), first;
+	unsigned int i, made = 0;
+	unsigned long flags;
+	int err = sn && vids ? cpb_slots_ready(s, nr) : -ENOMEM;
+
+	for (; made < nr && !err; made++) {
+		struct cpb_volume *vol = v[made];
+
+		vids[made] = vol->id;
+		if (o->name)
+			err = name_free(s, vol->id, o->name, "checkpoint", why);
+		if (!err)
+			err = snap_make(vol, o->name, o->message, &sn[made]);
+		if (!err)
+			err = cpb_ids_add(&s->points, s->next_id + 2 * made,
+					  sn[made].c);
+		if (err && sn[made].c)
+			snap_unmake(&sn[made]);
+		if (err)
+			break;
+	}
+	if (err) {
+		while (made--) {
+			cpb_ids_del(&s->points, s->next_id + 2 * made);
+			snap_unmake(&sn[made]);
+		}
+		goto out;
+	}
+
+	flags = lock_ready(s);
+	first = s->next_id;
+	for (i = 0; i < nr; i++)
+		apply_snap(&sn[i], o);
+	s->epoch++;
+	log_op(s, CPB_RECORD_SNAP, v[0]->id, first, o, vids, nr);
+	port_unlock(&s->lock, flags);
+	for (i = 0; ids && i < nr; i++)
+		ids[i] = sn[i].c->id;
+out:
+	port_free(sn);
+	port_free(vids);
+	return err;
+}
+
+int cpb_snap(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
+	     const char *name, const char *message, unsigned int flags,
+	     u64 *ids, char *why)
+{
+	struct op o = { .time = s->ops->now(s->ctx), .arg = nr, .name = name,
+			.message = message, .flags = flags };
+	unsigned int i, j;
+	int err;
+
+	if (!nr || nr > SNAP_MAX)
+		return refuse(-EINVAL, why, "one checkpoint can be of 1 to %d volumes",
+			      SNAP_MAX);
+	if (message && strlen(message) >= CPB_MESSAGE_LEN)
+		return refuse(-EINVAL, why, "the message is longer than %d bytes",
+			      CPB_MESSAGE_LEN - 1);
+	for (i = 0; i < nr; i++)
+		for (j = 0; j < i; j++)
+			if (v[i] == v[j])
+				return refuse(-EINVAL, why, "volume '%s' is named twice",
+					      v[i]->name);
+	port_mutex_lock(&s->lists);
+	err = writable(s, why);
+	if (!err)
+		err = snap_locked(s, v, nr, &o, ids, why);
+	port_mutex_unlock(&s->lists);
+	return err ? err : cpb_flush(s);
+}
+
+/* ---- Restore ---- */
+
+/*
+ * Let the head continue from @p. @old, if not NULL, takes over what it was, as
+ * a hidden point without children.
+ */
+static void apply_restore(struct cpb_volume *v, struct cpb_point *p,
+			  struct cpb_point *old, struct cpb_deadset *fresh)
+{
+	struct cpb_point *head = v->head;
+	struct cpb_store *s = v->s;
+
+	port_assert_held(&s->lock);
+	if (old) {
+		old->id = s->next_id++;
+		fresh->id = s->next_id++;
+		old->flags = CPB_POINT_HEAD | CPB_POINT_HIDDEN;
+		old->volume = v->id;
+		old->epoch = head->epoch;
+		old->time = head->time;
+		old->size = head->size;
+		old->referenced = head->referenced;
+		old->root = head->root;
+		old->dead = head->dead;
+		old->dead->owner = old;
+		head->dead = fresh;
+		fresh->owner = head;
+		cpb_adopt(head->parent, old);
+		old->slot = cpb_slot_take(s, CPB_OBJECT_POINT, old);
+		s->nr_hidden++;
+		cpb_work_add(old);
+	}
+	port_seq_write(&head->seq);
+	head->root = p->root;
+	port_seq_done(&head->seq);
+	cpb_orphan(head);
+	cpb_adopt(p, head);
+	head->epoch = s->epoch;
+	head->size = p->size;
+	head->referenced = p->referenced;
+	v->generation++;
+	cpb_point_dirty(head);
+	cpb_slot_dirty(s, v->slot);
+}
+
+/*
+ * lists is held. With @safety the head was checkpointed in the same breath:
+ * then it has nothing of its own, and no old point is left over.
+ */
+static int restore_locked(struct cpb_volume *v, struct cpb_point *p,
+			  const struct op *o, u64 *safety_id)
+{
+	bool safety = o->flags & CPB_POINT_SAFETY;
+	struct cpb_store *s = v->s;
+	struct cpb_deadset *fresh = NULL;
+	struct cpb_point *old = NULL;
+	struct snap sn = { };
+	unsigned long flags;
+	u64 first;
+	int err;
+
+	err = cpb_slots_ready(s, 1);
+	if (err)
+		return err;
+	if (safety) {
+		char name[CPB_NAME_LEN];
+
+		snprintf(name, sizeof(name), "before-restore-%llu",
+			 (unsigned long long)v->generation + 1);
+		err = snap_make(v, cpb_names_find(&s->names, v->id, name) ?
+				NULL : name, o->message, &sn);
+		if (err)
+			return err;
+	} else {
+		old = cpb_point_new(s, "", "");
+		fresh = cpb_deadset_new(0);
+		err = old && fresh ? 0 : -ENOMEM;
+	}
+	if (!err)
+		err = cpb_ids_add(&s->points, s->next_id, safety ? sn.c : old);
+	if (err) {
+		if (safety)
+			snap_unmake(&sn);
+		cpb_point_free(old);
+		cpb_deadset_free(fresh);
+		return err;
+	}
+
+	flags = lock_ready(s);
+	first = s->next_id;
+	if (safety) {
+		apply_snap(&sn, o);
+		s->epoch++;
+	}
+	apply_restore(v, p, old, fresh);
+	v->undo = safety ? sn.c->id : 0;
+	log_op(s, CPB_RECORD_RESTORE, v->id, first, o, NULL, 0);
+	port_unlock(&s->lock, flags);
+	if (safety_id)
+		*safety_id = v->undo;
+	return 0;
+}
+
+int cpb_restore(struct cpb_volume *v, struct cpb_point *p, bool safety,
+		u64 *safety_id, char *why)
+{
+	struct cpb_store *s = v->s;
+	struct op o = { .time = s->ops->now(s->ctx) };
+	char message[CPB_MESSAGE_LEN];
+	int err;
+
+	port_mutex_lock(&s->lists);
+	err = writable(s, why);
+	if (!err && p->flags & (CPB_POINT_HIDDEN | CPB_POINT_HEAD | CPB_POINT_REAP))
+		err = refuse(-ENOENT, why, "that checkpoint was deleted");
+	if (!err) {
+		o.target = p->id;
+		if (safety) {
+			snprintf(message, sizeof(message),
+				 "before restoring '%s'", p->text);
+			o.flags = CPB_POINT_AUTO | CPB_POINT_SAFETY;
+			o.message = message;
+		}
+		err = restore_locked(v, p, &o, safety_id);
+	}
+	port_mutex_unlock(&s->lists);
+	return err ? err : cpb_flush(s);
+}
+
+/* ---- Volumes ---- */
+
+static void volume_free(struct cpb_volume *v)
+{
+	if (!v)
+		return;
+	cpb_point_free(v->head);
+	port_free(v);
+}
+
+static struct cpb_volume *volume_make(struct cpb_store *s, const struct op *o)
+{
+	struct cpb_volume *v = port_alloc(sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->s = s;
+	v->head = cpb_point_new(s, "", "");
+	if (v->head)
+		v->head->dead = cpb_deadset_new(0);
+	if (!v->head || !v->head->dead) {
+		volume_free(v);
+		return NULL;
+	}
+	memcpy(v->name, o->name, strlen(o->name));
+	memcpy(v->uuid, o->uuid, sizeof(v->uuid));
+	v->flags = o->flags;
+	v->created = o->time;
+	v->by_name = (struct cpb_name){ NULL, 0, v->name, v };
+	return v;
+}
+
+/* A new volume, empty or with the content of @p. */
+static void apply_create(struct cpb_store *s, struct cpb_volume *v,
+			 struct cpb_point *p, const struct op *o)
+{
+	struct cpb_point *head = v->head;
+
+	port_assert_held(&s->lock);
+	v->id = s->next_volume++;
+	head->id = s->next_id++;
+	head->dead->id = s->next_id++;
+	head->dead->owner = head;
+	head->volume = v->id;
+	head->flags = CPB_POINT_HEAD;
+	head->time = o->time;
+	head->epoch = s->epoch;
+	head->size = p ? p->size : o->arg;
+	if (p) {
+		head->root = p->root;
+		head->referenced = p->referenced;
+		cpb_adopt(p, head);
+	}
+	head->slot = cpb_slot_take(s, CPB_OBJECT_POINT, head);
+	v->slot = cpb_slot_take(s, CPB_OBJECT_VOLUME, v);
+}
+
+/* lists is held. */
+static int create_locked(struct cpb_store *s, struct cpb_point *p, u32 type,
+			 const struct op *o, struct cpb_volume **out, char *why)
+{
+	struct cpb_volume *v;
+	unsigned long flags;
+	u64 first;
+	int err = name_free(s, 0, o->name, "volume", why);
+
+	if (!err)
+		err = cpb_slots_ready(s, 2);
+	if (err)
+		return err;
+	v = volume_make(s, o);
+	if (!v)
+		return -ENOMEM;
+	err = cpb_names_add(&s->names, &v->by_name);
+	if (err)
+		goto free;
+	err = cpb_ids_add(&s->points, s->next_id, v->head);
+	if (err)
+		goto unname;
+	err = cpb_ids_add(&s->volumes, s->next_volume, v);
+	if (err)
+		goto unlist;
+
+	flags = lock_ready(s);
+	first = s->next_id;
+	apply_create(s, v, p, o);
+	log_op(s, type, v->id, first, o, NULL, 0);
+	port_unlock(&s->lock, flags);
+	if (out)
+		*out = v;
+	return 0;
+
+unlist:
+	cpb_ids_del(&s->points, s->next_id);
+unname:
+	cpb_names_del(&s->names, &v->by_name);
+free:
+	volume_free(v);
+	return err;
+}
+
+static int size_ok(struct cpb_store *s, u64 size, char *why)
+{
+	if (!size || size > CPB_VOLUME_BYTES_MAX ||
+	    size & ((1ULL << s->chunk_shift) - 1))
+		return refuse(-EINVAL, why,
+			      "a volume's size must be a multiple of %llu bytes, at most 8 PiB",
+			      1ULL << s->chunk_shift);
+	return 0;
+}
+
+int cpb_create(struct cpb_store *s, const char *name, u64 size,
+	       const u8 uuid[CPB_UUID_LEN], unsigned int flags,
+	       struct cpb_volume **v, char *why)
+{
+	struct op o = { .time = s->ops->now(s->ctx), .arg = size, .name = name,
+			.flags = flags };
+	int err = size_ok(s, size, why);
+
+	if (err)
+		return err;
+	memcpy(o.uuid, uuid, sizeof(o.uuid));
+	port_mutex_lock(&s->lists);
+	err = writable(s, why);
+	if (!err)
+		err = create_locked(s, NULL, CPB_RECORD_CREATE, &o, v, why);
+	port_mutex_unlock(&s->lists);
+	return err ? err : cpb_flush(s);
+}
+
+int cpb_fork(struct cpb_store *s, struct cpb_point *p, const char *name,
+	     const u8 uuid[CPB_UUID_LEN], unsigned int flags,
+	     struct cpb_volume **v, char *why)
+{
+	struct op o = { .time = s->ops->now(s->ctx), .name = name,
+			.flags = flags };
+	int err;
+
+	memcpy(o.uuid, uuid, sizeof(o.uuid));
+	port_mutex_lock(&s->lists);
+	err = writable(s, why);
+	if (!err && p->flags & (CPB_POINT_HIDDEN | CPB_POINT_HEAD | CPB_POINT_REAP))
+		err = refuse(-ENOENT, why, "that checkpoint was deleted");
+	if (!err) {
+		o.target = p->id;
+		err = create_locked(s, p, CPB_RECORD_FORK, &o, v, why);
+	}
+	port_mutex_unlock(&s->lists);
+	return err ? err : cpb_flush(s);
+}
+
+int cpb_resize(struct cpb_volume *v, u64 size, char *why)
+{
+	struct cpb_store *s = v->s;
+	struct op o = { .arg = size };
+	unsigned long flags;
+	int err = size_ok(s, size, why);
+
+	if (err)
+		return err;
+	port_mutex_lock(&s->lists);
+	err = writable(s, why);
+	if (!err) {
+		flags = lock_ready(s);
+		v->head->size = size;
+		cpb_point_dirty(v->head);
+		log_op(s, CPB_RECORD_RESIZE, v->id, 0, &o, NULL, 0);
+		port_unlock(&s->lock, flags);
+	}
+	port_mutex_unlock(&s->lists);
+	return err ? err : cpb_flush(s);
+}
+
+/* ---- Deleting ---- */
+
+static int deletable(struct cpb_point *p, char *why)
+{
+	if (p->flags & (CPB_POINT_HIDDEN | CPB_POINT_HEAD | CPB_POINT_REAP))
+		return refuse(-ENOENT, why, "that checkpoint was deleted");
+	if (p->pins)
+		return refuse(-EBUSY, why, "checkpoint '%s' is attached: detach it first",
+			      p->text);
+	if (p->flags & CPB_POINT_HELD)
+		return refuse(-EBUSY, why, "checkpoint '%s' is held: release it first",
+			      p->text);
+	return 0;
+}
+
+/* lists is held. */
+static void delete_locked(struct cpb_store *s, struct cpb_point *p)
+{
+	struct op o = { .target = p->id };
+	unsigned long flags;
+
+	cpb_names_del(&s->names, &p->name);
+	flags = lock_ready(s);
+	p->flags |= CPB_POINT_HIDDEN;
+	s->nr_checkpoints--;
+	s->nr_hidden++;
+	cpb_point_dirty(p);
+	cpb_work_add(p);
+	log_op(s, CPB_RECORD_DELETE, p->volume, 0, &o, NULL, 0);
+	port_unlock(&s->lock, flags);
+}
+
+int cpb_delete(struct cpb_store *s, struct cpb_point *p, char *why)
+{
+	int err;
+
+	port_mutex_lock(&s->lists);
+	err = writable(s, why);
+	if (!err)
+		err = deletable(p, why);
+	if (!err)
+		delete_locked(s, p);
+	port_mutex_unlock(&s->lists);
+	return err ? err : cpb_flush(s);
+}
+
+/* lists is held. The head goes on as a hidden point, for reap.c. */
+static void remove_locked(struct cpb_volume *v)
+{
+	struct cpb_store *s = v->s;
+	struct op o = { };
+	unsigned long flags;
+
+	cpb_names_del(&s->names, &v->by_name);
+	cpb_ids_del(&s->volumes, v->id);
+	flags = lock_ready(s);
+	v->head->flags |= CPB_POINT_HIDDEN;
+	s->nr_hidden++;
+	cpb_point_dirty(v->head);
+	cpb_work_add(v->head);
+	cpb_slot_put(s, v->slot);
+	log_op(s, CPB_RECORD_REMOVE, v->id, 0, &o, NULL, 0);
+	port_unlock(&s->lock, flags);
+	port_free(v);
+}
+
+int cpb_remove(struct cpb_volume *v, bool keep_checkpoints, char *why)
+{
+	struct cpb_store *s = v->s;
+	struct cpb_point *p;
+	u64 id;
+	int err;
+
+	port_mutex_lock(&s->lists);
+	err = writable(s, why);
+	for (id = 0; !err && !keep_checkpoints &&
+	     (p = cpb_ids_next(&s->points, id)); id = p->id)
+		if (p->volume == v->id && !(p->flags & (CPB_POINT_HIDDEN |
+				CPB_POINT_HEAD | CPB_POINT_REAP)))
+			err = deletable(p, why);
+	if (!err) {
+		for (id = 0; !keep_checkpoints &&
+		     (p = cpb_ids_next(&s->points, id)); id = p->id)
+			if (p->volume == v->id && !(p->flags & (CPB_POINT_HIDDEN |
+					CPB_POINT_HEAD | CPB_POINT_REAP)))
+				delete_locked(s, p);
+		remove_locked(v);
+	}
+	port_mutex_unlock(&s->lists);
+	return err ? err : cpb_flush(s);
+}
+
+/* ---- Replay ---- */
+
+/* The text of a record, as strings. */
+static int op_text(const struct cpb_disk_record_op *d, unsigned int size,
+		   unsigned int ids, struct op *o, char name[CPB_NAME_LEN],
+		   char message[CPB_MESSAGE_LEN])
+{
+	unsigned int n = le16_to_cpu(d->name_len), t = le16_to_cpu(d->text_len);
+	unsigned int m;
+
+	if (sizeof(*d) + t > size || n + ids * sizeof(u64) > t ||
+	    n >= CPB_NAME_LEN || t - n - ids * sizeof(u64) >= CPB_MESSAGE_LEN)
+		return -EUCLEAN;
+	m = t - n - ids * sizeof(u64);
+	if (memchr(d->text, 0, n + m))
+		return -EUCLEAN;
+	memcpy(name, d->text, n);
+	name[n] = 0;
+	memcpy(message, d->text + n, m);
+	message[m] = 0;
+	o->name = n ? name : NULL;
+	o->message = m ? message : NULL;
+	o->time = le64_to_cpu(d->time);
+	o->target = le64_to_cpu(d->target);
+	o->arg = le64_to_cpu(d->arg);
+	o->flags = le32_to_cpu(d->flags);
+	memcpy(o->uuid, d->uuid, sizeof(o->uuid));
+	return 0;
+}
+
+static int replay_snap(struct cpb_store *s, const struct cpb_disk_record_op *d,
+		       unsigned int nr, const struct op *o)
+{
+	const u8 *at = d->text + le16_to_cpu(d->text_len) - nr * sizeof(u64);
+	struct cpb_volume **v = port_alloc(nr * sizeof(*v));
+	unsigned int i;
+	__le64 id;
+	int err = v ? 0 : -ENOMEM;
+
+	for (i = 0; i < nr && !err; i++) {
+		memcpy(&id, at + i * sizeof(id), sizeof(id));
+		v[i] = cpb_ids_find(&s->volumes, le64_to_cpu(id));
+		if (!v[i])
+			err = -EUCLEAN;
+	}
+	if (!err)
+		err = snap_locked(s, v, nr, o, NULL, NULL);
+	port_free(v);
+	return err;
+}
+
+/**
+ * cpb_replay_op() - do again what a journal record says  [sleeps]
+ * @size: of the record
+ *
+ * Return: 0, or -EUCLEAN if it does not fit the store's state.
+ */
+int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *d,
+		  unsigned int size)
+{
+	unsigned int type = le16_to_cpu(d->r.type), nr = 0;
+	char name[CPB_NAME_LEN], message[CPB_MESSAGE_LEN];
+	struct cpb_volume *v;
+	struct cpb_point *p;
+	struct op o = { };
+	int err;
+
+	if (size < sizeof(*d))
+		return -EUCLEAN;
+	if (type == CPB_RECORD_SNAP) {
+		if (!d->arg || le64_to_cpu(d->arg) > SNAP_MAX)
+			return -EUCLEAN;
+		nr = le64_to_cpu(d->arg);
+	}
+	err = op_text(d, size, nr, &o, name, message);
+	if (err)
+		return err;
+	if (d->id && le64_to_cpu(d->id) != s->next_id)
+		return -EUCLEAN;
+	v = cpb_ids_find(&s->volumes, le32_to_cpu(d->r.volume));
+	p = cpb_ids_find(&s->points, o.target);
+	if (p && p->flags & (CPB_POINT_HIDDEN | CPB_POINT_HEAD | CPB_POINT_REAP))
+		p = NULL;
+
+	switch (type) {
+	case CPB_RECORD_SNAP:
+		return replay_snap(s, d, nr, &o);
+	case CPB_RECORD_RESTORE:
+		return v && p ? restore_locked(v, p, &o, NULL) : -EUCLEAN;
+	case CPB_RECORD_CREATE:
+		if (!o.name || size_ok(s, o.arg, NULL))
+			return -EUCLEAN;
+		return create_locked(s, NULL, type, &o, NULL, NULL);
+	case CPB_RECORD_FORK:
+		if (!o.name || !p)
+			return -EUCLEAN;
+		return create_locked(s, p, type, &o, NULL, NULL);
+	case CPB_RECORD_RESIZE:
+		if (!v || size_ok(s, o.arg, NULL))
+			return -EUCLEAN;
+		v->head->size = o.arg;
+		cpb_point_dirty(v->head);
+		return 0;
+	case CPB_RECORD_DELETE:
+		if (!p)
+			return -EUCLEAN;
+		delete_locked(s, p);
+		return 0;
+	case CPB_RECORD_REMOVE:
+		if (!v)
+			return -EUCLEAN;
+		remove_locked(v);
+		return 0;
+	default:
+		return -EUCLEAN;
+	}
+}

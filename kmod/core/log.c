@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The journal: what makes a FLUSH durable without a transaction.
+ *
+ * Every change appends a record, under the tree lock, to a buffer in memory. A
+ * flush takes all records that are there, makes the data that they name
+ * durable, and writes them as one batch (or a few) with FUA; who waits at the
+ * same time shares it. Batches are numbered, and each names its predecessor's
+ * checksum: what does not continue the chain is not part of it.
+ *
+ * A batch holds records of one transaction only. Replay passes over those that
+ * the superblock's transaction has; so the cut of a transaction needs no place
+ * in the journal that is agreed on beforehand.
+ */
+#include "engine.h"
+
+int cpb_log_init(struct cpb_store *s)
+{
+	unsigned int i;
+
+	cpb_buf_init(&s->log.buf);
+	for (i = 0; i < CPB_BATCH_BLOCKS; i++)
+		s->log.vec[i].data = port_alloc_block();
+	return 0;
+}
+
+void cpb_log_exit(struct cpb_store *s)
+{
+	unsigned int i;
+
+	cpb_buf_drop(&s->log.buf);
+	for (i = 0; i < CPB_BATCH_BLOCKS; i++)
+		if (s->log.vec[i].data)
+			port_free_block(s->log.vec[i].data);
+}
+
+/* ---- Appending ---- */
+
+/**
+ * cpb_log_room() - room for a record of @size bytes, a multiple of 8
+ *
+ * The tree lock is held, and its pool has a segment.
+ */
+void *cpb_log_room(struct cpb_store *s, size_t size)
+{
+	struct cpb_buf *b = &s->log.buf;
+	struct cpb_seg *seg = NULL;
+	unsigned int words = size / sizeof(u64);
+	void *room;
+
+	port_assert_held(&s->lock);
+	if (!list_empty(&b->segs))
+		seg = list_last_entry(&b->segs, struct cpb_seg, list);
+	if (!seg || seg->txn != s->txn || seg->used + words > CPB_SEG_WORDS) {
+		seg = list_first_entry(&s->pool.segs, struct cpb_seg, list);
+		s->pool.nr_segs--;
+		seg->used = 0;
+		seg->txn = s->txn;
+		list_move_tail(&seg->list, &b->segs);
+	}
+	room = seg->word + seg->used;
+	seg->used += words;
+	b->words += words;
+	s->log.lsn += words;
+	return room;
+}
+
+void cpb_log_map(struct cpb_volume *v, u64 vchunk, u64 run)
+{
+	struct cpb_disk_record_map *r;
+
+	if (v->s->replaying)
+		return;
+	r = cpb_log_room(v->s, sizeof(*r));
+	r->r.type = cpu_to_le16(CPB_RECORD_MAP);
+	r->r.size = cpu_to_le16(sizeof(*r));
+	r->r.volume = cpu_to_le32(v->id);
+	r->vchunk = cpu_to_le64(vchunk);
+	r->run = cpu_to_le64(run);
+}
+
+void cpb_log_unmap(struct cpb_volume *v, u64 vchunk, u64 len)
+{
+	struct cpb_disk_record_unmap *r;
+
+	if (v->s->replaying)
+		return;
+	r = cpb_log_room(v->s, sizeof(*r));
+	r->r.type = cpu_to_le16(CPB_RECORD_UNMAP);
+	r->r.size = cpu_to_le16(sizeof(*r));
+	r->r.volume = cpu_to_le32(v->id);
+	r->vchunk = cpu_to_le64(vchunk);
+	r->nr = cpu_to_le64(len);
+}
+
+/* ---- Writing ---- */
+
+/* Append to a batch that is being put together. */
+static size_t batch_add(struct cpb_log *log, size_t at, const void *p, size_t len)
+{
+	while (len) {
+		size_t room = CPB_BLOCK_SIZE - at % CPB_BLOCK_SIZE;
+		size_t n = min(room, len);
+
+		memcpy(log->vec[at / CPB_BLOCK_SIZE].data + at % CPB_BLOCK_SIZE, p, n);
+		at += n;
+		p += n;
+		len -= n;
+	}
+	return at;
+}
+
+static u32 batch_crc(const struct cpb_vec *vec, unsigned int blocks)
+{
+	u32 crc = port_crc(0, vec[0].data + sizeof(__le32),
+			   CPB_BLOCK_SIZE - sizeof(__le32));
+	unsigned int i;
+
+	for (i = 1; i < blocks; i++)
+		crc = port_crc(crc, vec[i].data, CPB_BLOCK_SIZE);
+	return crc;
+}
+
+/* Where a batch of so many blocks goes; -ENOSPC if the tail is in its way. */
+static int batch_place(struct cpb_log *log, unsigned int blocks, u64 txn)
+{
+	struct cpb_log_place *h = &log->head;
+	u64 skip = h->block + blocks > log->blocks ? log->blocks - h->block : 0;
+
+	if (h->written + skip + blocks - log->tail > log->blocks)
+		return -ENOSPC;
+	if (skip) {
+		h->block = 0;
+		h->written += skip;
+	}
+	if (log->first[txn & 1].txn != txn) {
+		log->first[txn & 1] = *h;
+		log->first[txn & 1].txn = txn;
+	}
+	return 0;
+}
+
+/* Write segments from the front of @out: one batch. log_io is held. */
+static int write_batch(struct cpb_store *s, struct cpb_buf *out, unsigned int flags)
+{
+	struct cpb_log *log = &s->log;
+	struct cpb_seg *seg = list_first_entry(&out->segs, struct cpb_seg, list);
+	struct cpb_disk_batch *b = log->vec[0].data;
+	u64 txn = seg->txn;
+	size_t bytes = 0, at = sizeof(*b);
+	unsigned int blocks, i, nr = 0;
+	int err;
+
+	cpb_for_each_seg(seg, out) {
+		size_t len = seg->used * sizeof(u64);
+
+		if (seg->txn != txn ||
+		    sizeof(*b) + bytes + len > CPB_BATCH_BLOCKS * CPB_BLOCK_SIZE)
+			break;
+		bytes += len;
+		nr++;
+	}
+	blocks = DIV_ROUND_UP(sizeof(*b) + bytes, CPB_BLOCK_SIZE);
+	err = batch_place(log, blocks, txn);
+	if (err)
+		return err;
+
+	memset(log->vec[blocks - 1].data, 0, CPB_BLOCK_SIZE);
+	memset(b, 0, sizeof(*b));
+	seg = list_first_entry(&out->segs, struct cpb_seg, list);
+	for (i = 0; i < nr; i++, seg = list_next_entry(seg, list))
+		at = batch_add(log, at, seg->word, seg->used * sizeof(u64));
+	for (i = 0; i < blocks; i++)
+		log->vec[i].block = log->start + log->head.block + i;
+	b->h.magic = cpu_to_le32(CPB_MAGIC_BATCH);
+	b->h.self = cpu_to_le64(log->vec[0].block);
+	b->h.txn = cpu_to_le64(txn);
+	b->h.base = cpu_to_le64(log->head.seq);
+	memcpy(b->h.uuid, s->uuid, sizeof(b->h.uuid));
+	b->link = cpu_to_le32(log->head.link);
+	b->bytes = cpu_to_le32(bytes);
+	b->blocks = cpu_to_le32(blocks);
+	b->h.crc = cpu_to_le32(batch_crc(log->vec, blocks));
+
+	err = s->ops->write(s->ctx, log->vec, blocks, flags);
+	if (err)
+		return cpb_break(s, err, "can't write the journal",
+				 log->vec[0].block);
+	log->head.block += blocks;
+	log->head.written += blocks;
+	log->head.link = le32_to_cpu(b->h.crc);
+	log->head.seq++;
+	s->nr_log_writes++;
+	s->nr_log_blocks += blocks;
+	while (nr--) {
+		seg = list_first_entry(&out->segs, struct cpb_seg, list);
+		list_del(&seg->list);
+		out->words -= seg->used;
+		port_free_block(seg);
+	}
+	return 0;
+}
+
+/* Make every record that there is durable; log_io is held. */
+static int write_out(struct cpb_store *s)
+{
+	unsigned int extra = CPB_WRITE_FLUSH_DATA;
+	struct cpb_buf out, *buf = &s->log.buf;
+	unsigned long flags;
+	u64 end;
+	int err = 0;
+
+	cpb_buf_init(&out);
+	flags = port_lock(&s->lock);
+	cpb_buf_splice(buf, &out);
+	end = s->log.lsn;
+	port_unlock(&s->lock, flags);
+
+	while (!err && !list_empty(&out.segs)) {
+		err = write_batch(s, &out, extra | CPB_WRITE_FUA);
+		extra = 0;
+	}
+	flags = port_lock(&s->lock);
+	if (!err && s->log.durable < end)
+		s->log.durable = end;
+	/* What found no room goes back in front of what came meanwhile. */
+	cpb_buf_splice(buf, &out);
+	cpb_buf_splice(&out, buf);
+	port_unlock(&s->lock, flags);
+	if (s->log.head.written - s->log.tail > s->log.blocks / 2)
+		s->ops->kick(s->ctx, CPB_KICK_COMMIT);
+	return err;
+}
+
+int cpb_flush(struct cpb_store *s)
+{
+	unsigned long flags;
+	bool done;
+	u64 want;
+	int err;
+
+	if (!s->writable)
+		return 0;
+	flags = port_lock(&s->lock);
+	want = s->log.lsn;
+	done = s->log.durable >= want;
+	port_unlock(&s->lock, flags);
+	for (;;) {
+		if (s->broken)
+			return -EROFS;
+		if (done)
+			return 0;
+		port_mutex_lock(&s->log_io);
+		err = s->log.durable >= want ? 0 : write_out(s);
+		port_mutex_unlock(&s->log_io);
+		if (err != -ENOSPC)
+			return err;
+		/* The journal is full: a transaction makes it all durable too. */
+		err = cpb_commit(s);
+		if (err)
+			return err;
+		flags = port_lock(&s->lock);
+		done = s->log.durable >= want;
+		port_unlock(&s->lock, flags);
+	}
+}
+
+/* ---- Together with transactions ---- */
+
+/** cpb_log_tail() - where replay on top of transaction @txn begins  [sleeps] */
+void cpb_log_tail(struct cpb_store *s, u64 txn, struct cpb_log_place *tail)
+{
+	port_mutex_lock(&s->log_io);
+	*tail = s->log.first[(txn + 1) & 1];
+	if (tail->txn != txn + 1)
+		*tail = s->log.head;
+	port_mutex_unlock(&s->log_io);
+}
+
+/**
+ * cpb_log_done() - transaction @txn is durable  [sleeps]
+ * @lsn: of its cut
+ * @tail: as its superblock has it; the journal before it is free
+ */
+void cpb_log_done(struct cpb_store *s, u64 txn, u64 lsn,
+		  const struct cpb_log_place *tail)
+{
+	struct cpb_seg *seg, *next;
+	unsigned long flags;
+	struct cpb_buf gone;
+
+	cpb_buf_init(&gone);
+	port_mutex_lock(&s->log_io);
+	s->log.tail = tail->written;
+	flags = port_lock(&s->lock);
+	list_for_each_entry_safe(seg, next, &s->log.buf.segs, list) {
+		if (seg->txn > txn)
+			break;
+		s->log.buf.words -= seg->used;
+		list_move_tail(&seg->list, &gone.segs);
+	}
+	if (s->log.durable < lsn)
+		s->log.durable = lsn;
+	port_unlock(&s->lock, flags);
+	port_mutex_unlock(&s->log_io);
+	cpb_buf_drop(&gone);
+}
+
+/* ---- Replay ---- */
+
+/* Read the batch that continues the chain at @block: 1; 0: there is none. */
+static int read_batch(struct cpb_store *s, u64 block)
+{
+	struct cpb_log *log = &s->log;
+	struct cpb_disk_batch *b = log->vec[0].data;
+	unsigned int i, blocks = 1;
+	int err;
+
+	for (i = 0; i < blocks; i++) {
+		err = s->ops->read(s->ctx, log->start + block + i,
+				   log->vec[i].data);
+		if (err)
+			return cpb_break(s, err, "can't read the journal",
+					 log->start + block + i);
+		if (i)
+			continue;
+		blocks = le32_to_cpu(b->blocks);
+		if (le32_to_cpu(b->h.magic) != CPB_MAGIC_BATCH ||
+		    le64_to_cpu(b->h.self) != log->start + block ||
+		    le64_to_cpu(b->h.base) != log->head.seq ||
+		    le32_to_cpu(b->link) != log->head.link ||
+		    memcmp(b->h.uuid, s->uuid, sizeof(b->h.uuid)) ||
+		    !blocks || blocks > CPB_BATCH_BLOCKS ||
+		    blocks > log->blocks - block ||
+		    le32_to_cpu(b->bytes) + sizeof(*b) > blocks * CPB_BLOCK_SIZE ||
+		    le32_to_cpu(b->bytes) % 8)
+			return 0;
+	}
+	return batch_crc(log->vec, blocks) == le32_to_cpu(b->h.crc);
+}
+
+static int replay_map(struct cpb_store *s, const struct cpb_disk_record *r)
+{
+	struct cpb_volume *v = cpb_ids_find(&s->volumes, le32_to_cpu(r->volume));
+	const struct cpb_disk_record_map *map = (const void *)r;
+	u64 vchunk = le64_to_cpu(map->vchunk), run = le64_to_cpu(map->run);
+	u64 len, end = CPB_VOLUME_BYTES_MAX >> s->chunk_shift;
+	bool unmap = le16_to_cpu(r->type) == CPB_RECORD_UNMAP;
+	unsigned long flags;
+	int err;
+
+	static_assert(sizeof(struct cpb_disk_record_map) ==
+		      sizeof(struct cpb_disk_record_unmap), "read as one");
+	len = unmap ? run : cpb_run_len(run);
+	if (!v || le16_to_cpu(r->size) != sizeof(*map) || !len || vchunk >= end ||
+	    len > end - vchunk)
+		return -EUCLEAN;
+	if (!unmap) {
+		err = cpb_space_take(s, run);
+		if (err)
+			return err;
+	}
+	do {
+		flags = port_lock(&s->lock);
+		err = unmap ? cpb_map_clear(v, &vchunk, &len) :
+			      cpb_map_set(v, vchunk, run);
+		port_unlock(&s->lock, flags);
+		if (err == -EAGAIN)
+			err = cpb_prepare(v, vchunk, unmap ? 1 : len);
+		else if (!err && !unmap)
+			len = 0;
+	} while (err >= 0 && len);
+	return err < 0 ? err : 0;
+}
+
+static int replay_batch(struct cpb_store *s, const u8 *p, u32 bytes, u64 *records)
+{
+	const struct cpb_disk_record *r;
+	unsigned int type;
+	u32 size;
+	int err;
+
+	for (; bytes; bytes -= size, p += size) {
+		r = (const void *)p;
+		size = le16_to_cpu(r->size);
+		if (size < sizeof(*r) || size % 8 || size > bytes)
+			return -EUCLEAN;
+		type = le16_to_cpu(r->type);
+		if (type == CPB_RECORD_MAP || type == CPB_RECORD_UNMAP)
+			err = replay_map(s, r);
+		else
+			err = cpb_replay_op(s, (const void *)p, size);
+		if (err)
+			return err;
+		++*records;
+	}
+	return 0;
+}
+
+/**
+ * cpb_log_replay() - do again what the journal has on top of the superblock  [sleeps]
+ * @records: how many there were
+ *
+ * s->log.head is where the superblock says that the journal begins; afterwards
+ * it is where it ends.
+ */
+int cpb_log_replay(struct cpb_store *s, u64 *records)
+{
+	struct cpb_log *log = &s->log;
+	const struct cpb_disk_batch *b = log->vec[0].data;
+	u8 *flat = port_alloc(CPB_BATCH_BLOCKS * CPB_BLOCK_SIZE);
+	unsigned int i, blocks;
+	int err = flat ? 0 : -ENOMEM;
+
+	*records = 0;
+	s->replaying = true;
+	while (!err) {
+		u64 at = log->head.block, skip = 0;
+
+		err = at < log->blocks ? read_batch(s, at) : 0;
+		if (!err && at) {
+			/* It may have had no room before the end of the area. */
+			skip = log->blocks - at;
+			at = 0;
+			err = read_batch(s, at);
+		}
+		if (err <= 0)
+			break;
+		blocks = le32_to_cpu(b->blocks);
+		for (i = 0; i < blocks; i++)
+			memcpy(flat + i * CPB_BLOCK_SIZE, log->vec[i].data,
+			       CPB_BLOCK_SIZE);
+		log->head.block = at + blocks;
+		log->head.written += skip + blocks;
+		log->head.link = le32_to_cpu(b->h.crc);
+		log->head.seq++;
+		err = 0;
+		if (le64_to_cpu(b->h.txn) > s->durable_txn)
+			err = replay_batch(s, flat + sizeof(*b),
+					   le32_to_cpu(b->bytes), records);
+		if (err == -EUCLEAN)
+			cpb_break(s, err, "the journal does not fit the trees",
+				  log->start + at);
+	}
+	s->replaying = false;
+	port_free(flat);
+	return err;
+}

@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Volumes and points in memory, how they are found, and how they are stored.
+ *
+ * All of them are in memory while a store is open. On disk each has a slot of
+ * the object table, written from memory by the block of eight; a commit writes
+ * those blocks in which something changed. A deleted one leaves its slot empty.
+ *
+ * Names and IDs are looked up under cpb_store.lists; slots are marked dirty
+ * under the tree lock.
+ */
+#include "engine.h"
+
+/* ---- By ID ---- */
+
+/** cpb_ids_add() - @id is above all that were ever added; -ENOMEM */
+int cpb_ids_add(struct cpb_ids *ids, u64 id, void *p)
+{
+	if (ids->nr == ids->room) {
+		u64 room = max_t(u64, 64, 2 * ids->live), i, n = 0;
+		struct cpb_id *v = port_alloc(room * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		for (i = 0; i < ids->nr; i++)
+			if (ids->v[i].p)
+				v[n++] = ids->v[i];
+		port_free(ids->v);
+		ids->v = v;
+		ids->nr = n;
+		ids->room = room;
+	}
+	ids->v[ids->nr++] = (struct cpb_id){ id, p };
+	ids->live++;
+	return 0;
+}
+
+/* Index of the first one whose ID is not below @id. */
+static u64 lower(const struct cpb_ids *ids, u64 id)
+{
+	u64 lo = 0, hi = ids->nr;
+
+	while (lo < hi) {
+		u64 mid = lo + (hi - lo) / 2;
+
+		if (ids->v[mid].id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+void *cpb_ids_find(const struct cpb_ids *ids, u64 id)
+{
+	u64 i = lower(ids, id);
+
+	return i < ids->nr && ids->v[i].id == id ? ids->v[i].p : NULL;
+}
+
+/** cpb_ids_next() - the first one above @id, or NULL */
+void *cpb_ids_next(const struct cpb_ids *ids, u64 id)
+{
+	u64 i;
+
+	for (i = lower(ids, id + 1); i < ids->nr; i++)
+		if (ids->v[i].p)
+			return ids->v[i].p;
+	return NULL;
+}
+
+void cpb_ids_del(struct cpb_ids *ids, u64 id)
+{
+	u64 i = lower(ids, id);
+
+	if (i < ids->nr && ids->v[i].id == id && ids->v[i].p) {
+		ids->v[i].p = NULL;
+		ids->live--;
+	}
+}
+
+/* ---- By name ---- */
+
+static u32 name_hash(const struct cpb_names *t, u64 scope, const char *name)
+{
+	return hash_64(scope ^ (u64)port_crc(0, name, strlen(name)) << 32 ^
+		       port_crc(1, name, strlen(name)), t->bits);
+}
+
+static int names_grow(struct cpb_names *t)
+{
+	struct cpb_names more = { .bits = t->bits ? t->bits + 2 : 6 };
+	u64 i;
+
+	more.bucket = port_alloc(sizeof(void *) << more.bits);
+	if (!more.bucket)
+		return t->bits ? 0 : -ENOMEM;
+	for (i = 0; t->bits && i < 1ULL << t->bits; i++) {
+		struct cpb_name *n, *next;
+
+		for (n = t->bucket[i]; n; n = next) {
+			u32 h = name_hash(&more, n->scope, n->name);
+
+			next = n->next;
+			n->next = more.bucket[h];
+			more.bucket[h] = n;
+		}
+	}
+	port_free(t->bucket);
+	t->bucket = more.bucket;
+	t->bits = more.bits;
+	return 0;
+}
+
+/** cpb_names_add() - -EEXIST, -ENOMEM */
+int cpb_names_add(struct cpb_names *t, struct cpb_name *n)
+{
+	int err = 0;
+	u32 h;
+
+	if (!t->bits || t->nr > 2ULL << t->bits)
+		err = names_grow(t);
+	if (err)
+		return err;
+	if (cpb_names_find(t, n->scope, n->name))
+		return -EEXIST;
+	h = name_hash(t, n->scope, n->name);
+	n->next = t->bucket[h];
+	t->bucket[h] = n;
+	t->nr++;
+	return 0;
+}
+
+void cpb_names_del(struct cpb_names *t, struct cpb_name *n)
+{
+	struct cpb_name **p;
+
+	if (!t->bits || !n->name)
+		return;
+	for (p = &t->bucket[name_hash(t, n->scope, n->name)]; *p; p = &(*p)->next) {
+		if (*p == n) {
+			*p = n->next;
+			t->nr--;
+			return;
+		}
+	}
+}
+
+void *cpb_names_find(const struct cpb_names *t, u64 scope, const char *name)
+{
+	struct cpb_name *n;
+
+	if (!t->bits)
+		return NULL;
+	for (n = t->bucket[name_hash(t, scope, name)]; n; n = n->next)
+		if (n->scope == scope && !strcmp(n->name, name))
+			return n->owner;
+	return NULL;
+}
+
+/* ---- Slots ---- */
+
+/**
+ * cpb_slots_ready() - have @nr empty slots  [sleeps]
+ *
+ * So many calls of cpb_slot_take() can't fail then. lists is held; the table
+ * only grows.
+ */
+int cpb_slots_ready(struct cpb_store *s, unsigned int nr)
+{
+	struct cpb_slots *t = &s->slots, more;
+	unsigned long flags;
+
+	if (t->nr - t->used >= nr)
+		return 0;
+	more.nr = round_up(max(2 * t->nr, t->used + nr),
+			   CPB_OBJECTS_PER_BLOCK * BITS_PER_LONG);
+	more.v = port_alloc(more.nr * sizeof(*more.v));
+	more.dirty = port_alloc(more.nr / CPB_OBJECTS_PER_BLOCK / 8);
+	if (!more.v || !more.dirty) {
+		port_free(more.v);
+		port_free(more.dirty);
+		return -ENOMEM;
+	}
+	flags = port_lock(&s->lock);
+	if (t->nr) {
+		memcpy(more.v, t->v, t->nr * sizeof(*t->v));
+		memcpy(more.dirty, t->dirty, t->nr / CPB_OBJECTS_PER_BLOCK / 8);
+	}
+	swap(t->v, more.v);
+	swap(t->dirty, more.dirty);
+	t->nr = more.nr;
+	port_unlock(&s->lock, flags);
+	port_free(more.v);
+	port_free(more.dirty);
+	return 0;
+}
+
+/** cpb_slot_take() - a slot for an object; the tree lock is held, one is ready */
+u32 cpb_slot_take(struct cpb_store *s, u32 type, void *p)
+{
+	struct cpb_slots *t = &s->slots;
+	u32 i = t->hint;
+
+	while (t->v[i].type != CPB_OBJECT_NONE)
+		if (++i == t->nr)
+			i = 0;
+	t->v[i].type = type;
+	t->v[i].p = p;
+	t->used++;
+	t->hint = i + 1 < t->nr ? i + 1 : 0;
+	cpb_slot_dirty(s, i);
+	return i;
+}
+
+/** cpb_slot_dirty() - what is in this slot changed; the tree lock is held */
+void cpb_slot_dirty(struct cpb_store *s, u32 slot)
+{
+	u32 block = slot / CPB_OBJECTS_PER_BLOCK;
+	unsigned long *w = &s->slots.dirty[block / BITS_PER_LONG];
+
+	if (*w & BIT(block % BITS_PER_LONG))
+		return;
+	*w |= BIT(block % BITS_PER_LONG);
+	s->slots.nr_dirty++;
+}
+
+/** cpb_slot_put() - the object is gone; the tree lock is held */
+void cpb_slot_put(struct cpb_store *s, u32 slot)
+{
+	struct cpb_slots *t = &s->slots;
+
+	t->v[slot].type = CPB_OBJECT_NONE;
+	t->v[slot].p = NULL;
+	t->used--;
+	if (slot < t->hint)
+		t->hint = slot;
+	cpb_slot_dirty(s, slot);
+}
+
+static void write_point(const struct cpb_point *p, struct cpb_disk_point *d)
+{
+	size_t name = strlen(p->text), message = strlen(p->text + name + 1);
+
+	d->type = cpu_to_le32(CPB_OBJECT_POINT);
+	d->flags = cpu_to_le32(p->flags);
+	d->id = cpu_to_le64(p->id);
+	d->volume = cpu_to_le64(p->volume);
+	d->parent = cpu_to_le64(p->parent ? p->parent->id : 0);
+	d->epoch = cpu_to_le64(p->epoch);
+	d->time = cpu_to_le64(p->time);
+	d->size = cpu_to_le64(p->size);
+	d->root = cpu_to_le64(p->root.addr);
+	d->root_birth = cpu_to_le64(p->root.birth);
+	d->root_level = cpu_to_le16(p->root.level);
+	d->name_len = cpu_to_le16(name);
+	d->message_len = cpu_to_le16(message);
+	d->referenced = cpu_to_le64(p->referenced);
+	d->deadset = cpu_to_le64(p->dead->id);
+	d->dead_chunks = cpu_to_le64(p->dead->nr[0]);
+	d->dead_blocks = cpu_to_le64(p->dead->nr[1]);
+	d->cursor = cpu_to_le64(p->cursor);
+	d->keep = cpu_to_le64(p->keep);
+	memcpy(d->name, p->text, name);
+	memcpy(d->message, p->text + name + 1, message);
+}
+
+static void write_volume(const struct cpb_volume *v, struct cpb_disk_volume *d)
+{
+	d->type = cpu_to_le32(CPB_OBJECT_VOLUME);
+	d->flags = cpu_to_le32(v->flags);
+	d->id = cpu_to_le64(v->id);
+	d->head = cpu_to_le64(v->head->id);
+	d->generation = cpu_to_le64(v->generation);
+	d->undo = cpu_to_le64(v->undo);
+	d->next_auto = cpu_to_le64(v->next_auto);
+	d->created = cpu_to_le64(v->created);
+	memcpy(d->uuid, v->uuid, sizeof(d->uuid));
+	d->name_len = cpu_to_le16(strlen(v->name));
+	d->group_len = cpu_to_le16(strlen(v->group));
+	memcpy(d->name, v->name, sizeof(d->name));
+	memcpy(d->group, v->group, sizeof(d->group));
+	d->policy = v->policy;
+}
+
+/** cpb_slots_write() - a block of slots as it goes to disk; the tree lock is held */
+void cpb_slots_write(struct cpb_store *s, u32 block, void *data)
+{
+	u32 i;
+
+	static_assert(sizeof(struct cpb_disk_point) == CPB_OBJECT_SIZE, "slot");
+	static_assert(sizeof(struct cpb_disk_volume) == CPB_OBJECT_SIZE, "slot");
+	memset(data, 0, CPB_PAYLOAD);
+	for (i = 0; i < CPB_OBJECTS_PER_BLOCK; i++, data += CPB_OBJECT_SIZE) {
+		struct cpb_slot *slot =
+			&s->slots.v[block * CPB_OBJECTS_PER_BLOCK + i];
+
+		if (slot->type == CPB_OBJECT_POINT)
+			write_point(slot->p, data);
+		else if (slot->type == CPB_OBJECT_VOLUME)
+			write_volume(slot->p, data);
+	}
+}
+
+/* ---- Making and freeing ---- */
+
+/**
+ * cpb_point_new() - a point that is in no list yet, or NULL  [sleeps]
+ * @name: may be empty, as @message may
+ */
+struct cpb_point *cpb_point_new(struct cpb_store *s, const char *name,
+				const char *message)
+{
+	size_t n = strlen(name) + 1, m = strlen(message) + 1;
+	struct cpb_point *p = port_alloc(sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->text = port_alloc(n + m);
+	if (!p->text) {
+		port_free(p);
+		return NULL;
+	}
+	memcpy(p->text, name, n);
+	memcpy(p->text + n, message, m);
+	p->s = s;
+	port_seq_init(&p->seq);
+	INIT_LIST_HEAD(&p->children);
+	INIT_LIST_HEAD(&p->sibling);
+	INIT_LIST_HEAD(&p->work);
+	return p;
+}
+
+void cpb_point_free(struct cpb_point *p)
+{
+	if (!p)
+		return;
+	cpb_deadset_free(p->dead);
+	port_free(p->text);
+	port_free(p);
+}
+
+/* ---- Loading ---- */
+
+/* A text of a record: no NUL in it, not longer than its field. */
+static bool text_ok(const u8 *text, unsigned int len, unsigned int room)
+{
+	return len < room && !memchr(text, 0, len);
+}
+
+static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
+		      u32 slot)
+{
+	unsigned int name = le16_to_cpu(d->name_len);
+	unsigned int message = le16_to_cpu(d->message_len);
+	char text[2][CPB_MESSAGE_LEN] = { "", "" };
+	struct cpb_point *p;
+
+	if (!text_ok(d->name, name, CPB_NAME_LEN) ||
+	    !text_ok(d->message, message, CPB_MESSAGE_LEN) ||
+	    le32_to_cpu(d->flags) & ~CPB_POINT_FLAGS || !d->id || !d->deadset ||
+	    le64_to_cpu(d->id) >= s->next_id ||
+	    le64_to_cpu(d->deadset) >= s->next_id ||
+	    le64_to_cpu(d->epoch) > s->epoch ||
+	    le64_to_cpu(d->size) > CPB_VOLUME_BYTES_MAX ||
+	    le16_to_cpu(d->root_level) >= CPB_LEVELS)
+		return -EUCLEAN;
+	memcpy(text[0], d->name, name);
+	memcpy(text[1], d->message, message);
+	p = cpb_point_new(s, text[0], text[1]);
+	if (!p)
+		return -ENOMEM;
+	p->dead = cpb_deadset_new(le64_to_cpu(d->deadset));
+	if (!p->dead) {
+		cpb_point_free(p);
+		return -ENOMEM;
+	}
+	p->slot = slot;
+	p->flags = le32_to_cpu(d->flags);
+	p->id = le64_to_cpu(d->id);
+	p->volume = le64_to_cpu(d->volume);
+	p->epoch = le64_to_cpu(d->epoch);
+	p->time = le64_to_cpu(d->time);
+	p->size = le64_to_cpu(d->size);
+	p->root.addr = le64_to_cpu(d->root);
+	p->root.birth = le64_to_cpu(d->root_birth);
+	p->root.level = le16_to_cpu(d->root_level);
+	p->referenced = le64_to_cpu(d->referenced);
+	p->cursor = le64_to_cpu(d->cursor);
+	p->keep = le64_to_cpu(d->keep);
+	p->dead->nr[0] = le64_to_cpu(d->dead_chunks);
+	p->dead->nr[1] = le64_to_cpu(d->dead_blocks);
+	p->dead->owner = p;
+	p->dead->fresh = true;
+	s->slots.v[slot] = (struct cpb_slot){ CPB_OBJECT_POINT, p };
+	s->slots.used++;
+	return 0;
+}
+
+static int load_volume(struct cpb_store *s, const struct cpb_disk_volume *d,
+		       u32 slot)
+{
+	struct cpb_volume *v;
+
+	if (!text_ok(d->name, le16_to_cpu(d->name_len), CPB_NAME_LEN) ||
+	    !text_ok(d->group, le16_to_cpu(d->group_len), CPB_NAME_LEN) ||
+	    le32_to_cpu(d->flags) & ~CPB_VOLUME_FLAGS || !d->id ||
+	    le64_to_cpu(d->id) >= s->next_volume)
+		return -EUCLEAN;
+	v = port_alloc(sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->s = s;
+	v->slot = slot;
+	v->flags = le32_to_cpu(d->flags);
+	v->id = le64_to_cpu(d->id);
+	v->generation = le64_to_cpu(d->generation);
+	v->undo = le64_to_cpu(d->undo);
+	v->next_auto = le64_to_cpu(d->next_auto);
+	v->created = le64_to_cpu(d->created);
+	memcpy(v->uuid, d->uuid, sizeof(v->uuid));
+	memcpy(v->name, d->name, le16_to_cpu(d->name_len));
+	memcpy(v->group, d->group, le16_to_cpu(d->group_len));
+	v->policy = d->policy;
+	s->slots.v[slot] = (struct cpb_slot){ CPB_OBJECT_VOLUME, v };
+	s->slots.used++;
+	return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	const struct cpb_id *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Put all objects of one type into the array of IDs. */
+static int index_ids(struct cpb_store *s, u32 type, struct cpb_ids *ids)
+{
+	u32 i;
+	int err;
+
+	for (i = 0; i < s->slots.nr; i++) {
+		struct cpb_slot *slot = &s->slots.v[i];
+
+		if (slot->type != type)
+			continue;
+		err = cpb_ids_add(ids, type == CPB_OBJECT_POINT ?
+				  ((struct cpb_point *)slot->p)->id :
+				  ((struct cpb_volume *)slot->p)->id, slot->p);
+		if (err)
+			return err;
+	}
+	if (ids->nr)
+		port_sort(ids->v, ids->nr, sizeof(*ids->v), compare_ids);
+	for (i = 1; i < ids->nr; i++)
+		if (ids->v[i].id == ids->v[i - 1].id)
+			return -EUCLEAN;
+	return 0;
+}
+
+/* Parents and heads are IDs on disk; names must be unique. */
+static int link_point(struct cpb_store *s, struct cpb_point *p,
+		      const struct cpb_disk_point *d)
+{
+	u64 id = le64_to_cpu(d->parent);
+	struct cpb_point *parent;
+
+	if (p->flags & CPB_POINT_REAP) {
+		cpb_work_add(p);
+		return id || p->nr_children ? -EUCLEAN : 0;
+	}
+	if (id) {
+		parent = cpb_ids_find(&s->points, id);
+		/* A parent is older, which also makes sure there is no loop. */
+		if (!parent || parent->epoch >= p->epoch ||
+		    parent->flags & (CPB_POINT_HEAD | CPB_POINT_REAP))
+			return -EUCLEAN;
+		cpb_adopt(parent, p);
+	}
+	if (p->flags & CPB_POINT_HIDDEN) {
+		s->nr_hidden++;
+		cpb_work_add(p);
+		return 0;
+	}
+	if (p->flags & CPB_POINT_HEAD)
+		return 0;
+	s->nr_checkpoints++;
+	p->name = (struct cpb_name){ NULL, p->volume, p->text, p };
+	return cpb_names_add(&s->names, &p->name) ? -EUCLEAN : 0;
+}
+
+static int link_volume(struct cpb_store *s, struct cpb_volume *v,
+		       const struct cpb_disk_volume *d)
+{
+	struct cpb_point *head = cpb_ids_find(&s->points, le64_to_cpu(d->head));
+
+	if (!head || !(head->flags & CPB_POINT_HEAD) ||
+	    head->flags & (CPB_POINT_REAP | CPB_POINT_HIDDEN) ||
+	    head->volume != v->id)
+		return -EUCLEAN;
+	v->head = head;
+	v->by_name = (struct cpb_name){ NULL, 0, v->name, v };
+	return cpb_names_add(&s->names, &v->by_name) ? -EUCLEAN : 0;
+}
+
+typedef int (*object_fn)(struct cpb_store *s, const void *d, u32 slot, u32 type);
+
+static int load_object(struct cpb_store *s, const void *d, u32 slot, u32 type)
+{
+	switch (type) {
+	case CPB_OBJECT_NONE:
+		return 0;
+	case CPB_OBJECT_POINT:
+		return load_point(s, d, slot);
+	case CPB_OBJECT_VOLUME:
+		return load_volume(s, d, slot);
+	default:
+		return -EUCLEAN;
+	}
+}
+
+static int link_object(struct cpb_store *s, const void *d, u32 slot, u32 type)
+{
+	void *p = s->slots.v[slot].p;
+
+	if (type == CPB_OBJECT_POINT)
+		return link_point(s, p, d);
+	if (type == CPB_OBJECT_VOLUME)
+		return link_volume(s, p, d);
+	return 0;
+}
+
+static int each_object(struct cpb_store *s, object_fn fn)
+{
+	u32 blocks = s->slots.nr / CPB_OBJECTS_PER_BLOCK, b, i;
+	int err = 0;
+
+	for (b = 0; b < blocks && !err; b++) {
+		struct cpb_node *leaf;
+
+		err = cpb_table_leaf(s, &s->objects, CPB_MAGIC_OBJECTS, b, 0, &leaf);
+		for (i = 0; i < CPB_OBJECTS_PER_BLOCK && leaf && !err; i++) {
+			const u8 *d = (u8 *)(leaf->h + 1) + i * CPB_OBJECT_SIZE;
+
+			err = fn(s, d, b * CPB_OBJECTS_PER_BLOCK + i,
+				 le32_to_cpu(*(const __le32 *)d));
+			if (err)
+				cpb_break(s, err, "an object record is damaged",
+					  leaf->addr);
+		}
+		port_cond_resched();
+	}
+	return err;
+}
+
+/**
+ * cpb_objects_load() - bring all volumes and points into memory  [sleeps]
+ *
+ * The table's root and s->slots.nr (a multiple of 64 blocks) are set.
+ */
+int cpb_objects_load(struct cpb_store *s)
+{
+	u32 nr = s->slots.nr;
+	int err;
+
+	s->slots.nr = 0;
+	err = cpb_slots_ready(s, nr);
+	if (!err)
+		err = each_object(s, load_object);
+	if (!err)
+		err = index_ids(s, CPB_OBJECT_POINT, &s->points);
+	if (!err)
+		err = index_ids(s, CPB_OBJECT_VOLUME, &s->volumes);
+	if (!err)
+		err = each_object(s, link_object);
+	return err;
+}
+
+void cpb_objects_free(struct cpb_store *s)
+{
+	u32 i;
+
+	for (i = 0; i < s->slots.nr; i++) {
+		if (s->slots.v[i].type == CPB_OBJECT_POINT)
+			cpb_point_free(s->slots.v[i].p);
+		else
+			port_free(s->slots.v[i].p);
+	}
+	port_free(s->slots.v);
+	port_free(s->slots.dirty);
+	port_free(s->points.v);
+	port_free(s->volumes.v);
+	port_free(s->names.bucket);
+}

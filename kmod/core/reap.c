@@ -1,0 +1,614 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reclaiming what deleted points held, in the background, exactly.
+ *
+ * A deleted point is hidden: its name is gone, its place in the history stays.
+ * Let C be hidden, P its parent (or none: epoch 0). Then
+ *
+ *   C has no child: what its map has beyond P's is free. C is unlinked, its
+ *     tree is walked, subtrees that are P's are passed over unread, and its
+ *     deadlist (all of it P's) is discarded.
+ *   C has children: what all of them no longer have is free if it was born
+ *     after P, else it goes to C's own deadlist. That sweep may be done in any
+ *     portions, at any time.
+ *   C has one child X: when it was swept like that, C's deadlist and X's are
+ *     joined, and X takes C's place.
+ *
+ * Each may give P, or X, something to reclaim in turn. If X is removed while C
+ * waits to be joined with it, it waits for that too: otherwise what only C had
+ * would be lost with X's deadlist. Every step is bounded, leaves a state of
+ * which all of the above holds, and belongs to one transaction; after a crash
+ * it goes on from the last durable one.
+ */
+#include "engine.h"
+
+#define STEP_ENTRIES	256	/* deadlist entries in one step */
+#define STEP_NODES	32	/* tree nodes in one step */
+
+static u64 list_key(const struct cpb_deadset *d, unsigned int kind)
+{
+	return d->id << 1 | kind;
+}
+
+static int fill(struct cpb_store *s)
+{
+	int err = cpb_pool_fill(s, &s->meta_pool, NULL, 0, 16);
+
+	return err ? cpb_break(s, err, "no block is left for reclaiming", ~0ULL) : 0;
+}
+
+/* ---- Freeing; the tree lock is held ---- */
+
+static void free_block(struct cpb_store *s, u64 addr)
+{
+	struct cpb_txn *t = &s->txns[s->txn & 1];
+	struct cpb_node *n = cpb_node_find(s, addr);
+	unsigned long flags;
+
+	if (n) {
+		cpb_node_let_go(s, &s->meta_pool, n, s->txn);
+		return;
+	}
+	flags = port_lock(&s->blocks.lock);
+	*cpb_buf_push(&s->meta_pool, &t->blocks, 1) = addr;
+	port_unlock(&s->blocks.lock, flags);
+}
+
+static void free_run(struct cpb_store *s, unsigned int kind, u64 run)
+{
+	if (kind)
+		free_block(s, cpb_run_chunk(run));
+	else
+		cpb_free_chunks(s, &s->meta_pool, run);
+}
+
+static void count(struct cpb_deadset *d, unsigned int kind, u64 more, u64 less)
+{
+	d->nr[kind] += more - less;
+	cpb_point_dirty(d->owner);
+}
+
+/* ---- Deadlists of a sole child ---- */
+
+/* What C had and X has not, and P never had: free. Return: 1 there is more. */
+static int free_young(struct cpb_store *s, struct cpb_point *c,
+		      struct cpb_point *x, unsigned int kind)
+{
+	u64 keep = cpb_parent_epoch(c);
+	u64 key[3] = { list_key(x->dead, kind), keep + 1, 0 };
+	unsigned long flags;
+	int nr, i;
+
+	nr = cpb_dead_take(s, s->txn, key, s->scratch, STEP_ENTRIES);
+	if (nr <= 0)
+		return nr;
+	flags = port_lock(&s->lock);
+	for (i = 0; i < nr; i++) {
+		u64 run = s->scratch[3 * i + 2];
+
+		free_run(s, kind, run);
+		count(x->dead, kind, 0, cpb_run_len(run));
+	}
+	port_unlock(&s->lock, flags);
+	return 1;
+}
+
+/* Move entries of one deadlist to another. Return: 1 there is more. */
+static int move_some(struct cpb_store *s, struct cpb_deadset *from,
+		     struct cpb_deadset *to, unsigned int kind)
+{
+	u64 key[3] = { list_key(from, kind), 0, 0 };
+	unsigned long flags;
+	u64 sum = 0;
+	int nr, i, err;
+
+	nr = cpb_dead_take(s, s->txn, key, s->scratch, STEP_ENTRIES);
+	if (nr <= 0)
+		return nr;
+	for (i = 0; i < nr; i++) {
+		u64 *entry = s->scratch + 3 * i;
+
+		entry[0] = list_key(to, kind);
+		sum += cpb_run_len(entry[2]);
+		err = cpb_dead_insert(s, s->txn, entry);
+		if (err)
+			return err;
+	}
+	flags = port_lock(&s->lock);
+	count(from, kind, 0, sum);
+	count(to, kind, sum, 0);
+	port_unlock(&s->lock, flags);
+	return 1;
+}
+
+/*
+ * Put what a head added to its buffer just now where it belongs when @keep is
+ * its parent's epoch; the tree lock is held.
+ */
+static void sift(struct cpb_store *s, struct cpb_deadset *d, struct cpb_buf *from,
+		 u64 keep)
+{
+	struct cpb_seg *seg;
+	u64 i;
+
+	cpb_for_each_seg(seg, from) {
+		for (i = 0; i < seg->used; i += 2) {
+			bool block = seg->word[i] & CPB_DEAD_BLOCK;
+			u64 birth = seg->word[i] & ~CPB_DEAD_BLOCK;
+			u64 run = seg->word[i + 1], *w;
+
+			if (birth > keep) {
+				free_run(s, block, run);
+				count(d, block, 0, cpb_run_len(run));
+				continue;
+			}
+			w = cpb_buf_push(&s->meta_pool, &d->buf, 2);
+			w[0] = seg->word[i];
+			w[1] = run;
+		}
+	}
+}
+
+/* ---- One child ---- */
+
+/* X takes C's place; C is unlinked, to be freed. The tree lock is held. */
+static void join(struct cpb_store *s, struct cpb_point *c, struct cpb_point *x)
+{
+	struct cpb_deadset *d = x->dead;
+	struct cpb_point *p = c->parent;
+	struct cpb_buf late;
+
+	cpb_buf_init(&late);
+	cpb_buf_splice(&d->buf, &late);
+	sift(s, d, &late, cpb_parent_epoch(c));
+	cpb_buf_drop(&late);
+	/* If there are entries in C's deadlist, X's were all moved there. */
+	if (c->dead->nr[0] || c->dead->nr[1]) {
+		cpb_buf_splice(&d->buf, &c->dead->buf);
+		c->dead->nr[0] += d->nr[0];
+		c->dead->nr[1] += d->nr[1];
+		x->dead = c->dead;
+		x->dead->owner = x;
+		c->dead = d;
+		d->owner = c;
+		d->nr[0] = 0;
+		d->nr[1] = 0;
+		list_del_init(&d->dirty);
+		if (x->dead->buf.words && list_empty(&x->dead->dirty))
+			list_add_tail(&x->dead->dirty,
+				      &s->txns[s->txn & 1].deadsets);
+	}
+	x->dead->fresh = true;
+	cpb_orphan(x);
+	cpb_orphan(c);
+	cpb_adopt(p, x);
+	cpb_point_dirty(x);
+	if (x->flags & CPB_POINT_HIDDEN)
+		cpb_work_add(x);
+	if (p && p->flags & CPB_POINT_HIDDEN)
+		cpb_work_add(p);
+}
+
+static int step_one_child(struct cpb_store *s, struct cpb_point *c,
+			  struct cpb_point **done)
+{
+	struct cpb_point *x = list_first_entry(&c->children, struct cpb_point,
+					       sibling);
+	struct cpb_deadset *from, *to;
+	unsigned long flags;
+	unsigned int kind;
+	int err;
+
+	err = cpb_dead_settle(s, c->dead);
+	if (!err)
+		err = cpb_dead_settle(s, x->dead);
+	for (kind = 0; kind < 2 && !err; kind++)
+		err = free_young(s, c, x, kind);
+	if (err)
+		return err;
+	/* Smaller to larger: an entry moves at most log(all) times in its life. */
+	from = c->dead;
+	to = x->dead;
+	if (from->nr[0] + from->nr[1] > to->nr[0] + to->nr[1])
+		swap(from, to);
+	for (kind = 0; kind < 2; kind++) {
+		err = move_some(s, from, to, kind);
+		if (err)
+			return err;
+	}
+	flags = port_lock(&s->lock);
+	/* A busy head: settle what came meanwhile, rather than sift it in here. */
+	if (x->dead->buf.words > STEP_ENTRIES) {
+		port_unlock(&s->lock, flags);
+		return 1;
+	}
+	join(s, c, x);
+	*done = c;
+	port_unlock(&s->lock, flags);
+	return 0;
+}
+
+/* ---- Many children ---- */
+
+/*
+ * How deadlist @d covers chunks from @chunk on: return 1 and the end of an
+ * entry that covers it, or 0 and where the next entry begins.
+ */
+static int cover(struct cpb_store *s, struct cpb_deadset *d, unsigned int kind,
+		 u64 birth, u64 chunk, u64 *until)
+{
+	u64 key[3] = { list_key(d, kind), birth, cpb_run_pack(chunk + 1, 0) };
+	u64 entry[3];
+	int err = cpb_dead_prev(s, key, entry);
+
+	if (err < 0)
+		return err;
+	*until = ~0ULL;
+	if (err && entry[0] == key[0] && entry[1] == birth &&
+	    cpb_run_chunk(entry[2]) + cpb_run_len(entry[2]) > chunk) {
+		*until = cpb_run_chunk(entry[2]) + cpb_run_len(entry[2]);
+		return 1;
+	}
+	err = cpb_dead_next(s, key, entry);
+	if (err > 0 && entry[0] == key[0] && entry[1] == birth)
+		*until = cpb_run_chunk(entry[2]);
+	return err < 0 ? err : 0;
+}
+
+/* Take [@chunk, @chunk + @len), which one entry covers, out of a deadlist. */
+static int cut_out(struct cpb_store *s, struct cpb_deadset *d, unsigned int kind,
+		   u64 birth, u64 chunk, u64 len)
+{
+	u64 key[3] = { list_key(d, kind), birth, cpb_run_pack(chunk + 1, 0) };
+	u64 entry[3], first, end;
+	unsigned long flags;
+	int err = cpb_dead_prev(s, key, entry);
+
+	if (err >= 0)
+		err = cpb_dead_erase(s, s->txn, entry);
+	if (err)
+		return err;
+	first = cpb_run_chunk(entry[2]);
+	end = first + cpb_run_len(entry[2]);
+	if (first < chunk) {
+		entry[2] = cpb_run_pack(first, chunk - first);
+		err = cpb_dead_insert(s, s->txn, entry);
+	}
+	if (!err && end > chunk + len) {
+		entry[2] = cpb_run_pack(chunk + len, end - chunk - len);
+		err = cpb_dead_insert(s, s->txn, entry);
+	}
+	flags = port_lock(&s->lock);
+	count(d, kind, 0, len);
+	port_unlock(&s->lock, flags);
+	return err;
+}
+
+/* All children have dropped these: nobody below C has them any more. */
+static int dropped(struct cpb_store *s, struct cpb_point *c, unsigned int kind,
+		   u64 birth, u64 chunk, u64 len)
+{
+	u64 entry[3] = { list_key(c->dead, kind), birth, cpb_run_pack(chunk, len) };
+	bool young = birth > cpb_parent_epoch(c);
+	struct cpb_point *x;
+	unsigned long flags;
+	int err = 0;
+
+	list_for_each_entry(x, &c->children, sibling) {
+		err = cut_out(s, x->dead, kind, birth, chunk, len);
+		if (err)
+			return err;
+	}
+	if (!young)
+		err = cpb_dead_insert(s, s->txn, entry);
+	if (!err)
+		err = fill(s);
+	if (err)
+		return err;
+	flags = port_lock(&s->lock);
+	if (young) {
+		free_run(s, kind, entry[2]);
+	} else {
+		count(c->dead, kind, len, 0);
+		c->dead->fresh = true;
+		if (c->parent && c->parent->flags & CPB_POINT_HIDDEN)
+			cpb_work_add(c->parent);
+	}
+	port_unlock(&s->lock, flags);
+	return 0;
+}
+
+/* Sweep what one entry of @least names. */
+static int sweep_entry(struct cpb_store *s, struct cpb_point *c,
+		       struct cpb_point *least, unsigned int kind,
+		       const u64 *entry)
+{
+	u64 birth = entry[1], chunk = cpb_run_chunk(entry[2]);
+	u64 end = chunk + cpb_run_len(entry[2]);
+	struct cpb_point *x;
+	u64 until, to;
+	int err;
+
+	while (chunk < end) {
+		to = end;
+		err = 1;
+		list_for_each_entry(x, &c->children, sibling) {
+			if (x == least)
+				continue;
+			err = cover(s, x->dead, kind, birth, chunk, &until);
+			if (err < 0)
+				return err;
+			to = min(to, until);
+			if (!err) {
+				to = until;
+				break;
+			}
+		}
+		to = min(to, end);
+		if (err) {
+			err = dropped(s, c, kind, birth, chunk, to - chunk);
+			if (err)
+				return err;
+		}
+		chunk = to;
+	}
+	return 0;
+}
+
+static int step_sweep(struct cpb_store *s, struct cpb_point *c)
+{
+	struct cpb_point *x, *least = NULL;
+	bool fresh = false;
+	unsigned long flags;
+	unsigned int n = 0;
+	u64 entry[3], key[3];
+	int err = 0;
+
+	list_for_each_entry(x, &c->children, sibling) {
+		err = cpb_dead_settle(s, x->dead);
+		if (err)
+			return err;
+		fresh |= x->dead->fresh;
+		if (!least || x->dead->nr[0] + x->dead->nr[1] <
+			      least->dead->nr[0] + least->dead->nr[1])
+			least = x;
+	}
+	if (!fresh)
+		return 0;
+	/*
+	 * Once through the shortest list. The cursor is where the last step
+	 * stopped; children that came or went since make it start again.
+	 */
+	if (c->sweep[0] >> 1 != least->dead->id) {
+		c->sweep[0] = list_key(least->dead, 0);
+		c->sweep[1] = 0;
+		c->sweep[2] = 0;
+	}
+	for (;;) {
+		memcpy(key, c->sweep, sizeof(key));
+		err = cpb_dead_next(s, key, entry);
+		if (err < 0)
+			return err;
+		if (!err || entry[0] >> 1 != least->dead->id)
+			break;
+		if (n++ == STEP_ENTRIES)
+			return 1;
+		memcpy(c->sweep, entry, sizeof(key));
+		c->sweep[2]++;
+		err = sweep_entry(s, c, least, entry[0] & 1, entry);
+		if (err)
+			return err;
+	}
+	c->sweep[0] = 0;
+	flags = port_lock(&s->lock);
+	list_for_each_entry(x, &c->children, sibling)
+		x->dead->fresh = x->dead->buf.words;
+	port_unlock(&s->lock, flags);
+	return 0;
+}
+
+/* ---- No child ---- */
+
+/* A hidden leaf leaves the history; its tree is freed in later steps. */
+static void unlink_leaf(struct cpb_point *c)
+{
+	struct cpb_point *p = c->parent, *x;
+
+	c->keep = cpb_parent_epoch(c);
+	c->cursor = 0;
+	c->flags |= CPB_POINT_REAP;
+	cpb_orphan(c);
+	cpb_point_dirty(c);
+	if (!p || !(p->flags & CPB_POINT_HIDDEN))
+		return;
+	/* Those that are left have to be compared once more, without this one. */
+	list_for_each_entry(x, &p->children, sibling)
+		x->dead->fresh = true;
+	cpb_work_add(p);
+}
+
+/* Free what a leaf has for itself; the tree lock is held. */
+static void free_leaf(struct cpb_store *s, struct cpb_point *c, struct cpb_node *n)
+{
+	unsigned int i;
+
+	for (i = 0; i < cpb_nr(n); i++) {
+		const struct cpb_disk_extent *x =
+			(void *)cpb_entry(&cpb_map_class, n, i);
+
+		if (le64_to_cpu(x->birth) > c->keep)
+			cpb_free_chunks(s, &s->meta_pool, le64_to_cpu(x->run));
+	}
+}
+
+/*
+ * Free one leaf, or pass over one subtree, at the cursor, and the nodes above
+ * it that it was the last of. Return: 1 there is more.
+ */
+static int free_next(struct cpb_store *s, struct cpb_point *c)
+{
+	struct cpb_edit e = { .s = s, .cls = &cpb_map_class, .root = &c->root,
+			      .wait = true };
+	unsigned int level = c->root.level, i;
+	struct cpb_path path;
+	const struct cpb_disk_child *child;
+	struct cpb_node *n;
+	unsigned long flags;
+	u64 next = ~0ULL;
+	int err;
+
+	if (!c->root.addr || c->root.birth <= c->keep)
+		return 0;
+	err = cpb_root_node(&e, &n);
+	for (;;) {
+		if (err)
+			return err;
+		path.node[level] = n;
+		path.slot[level] = 0;
+		if (!level)
+			break;
+		for (i = 0; i + 1 < cpb_nr(n); i++) {
+			child = (void *)cpb_entry(&cpb_map_class, n, i + 1);
+			if (le64_to_cpu(child->vchunk) > c->cursor)
+				break;
+		}
+		path.slot[level] = i;
+		child = (void *)cpb_entry(&cpb_map_class, n, i);
+		if (i + 1 < cpb_nr(n))
+			next = le64_to_cpu(child[1].vchunk);
+		if (le64_to_cpu(child->birth) <= c->keep)
+			break;
+		err = cpb_child(&e, n, i, true, &n);
+		level--;
+	}
+
+	err = fill(s);
+	if (err)
+		return err;
+	flags = port_lock(&s->lock);
+	if (!level) {
+		free_leaf(s, c, path.node[0]);
+		cpb_node_let_go(s, &s->meta_pool, path.node[0], s->txn);
+		level = 1;
+	}
+	for (; level <= c->root.level; level++) {
+		if (path.slot[level] + 1 < cpb_nr(path.node[level]))
+			break;
+		cpb_node_let_go(s, &s->meta_pool, path.node[level], s->txn);
+	}
+	if (level > c->root.level)
+		c->root.addr = 0;
+	c->cursor = next;
+	cpb_point_dirty(c);
+	port_unlock(&s->lock, flags);
+	return level <= c->root.level;
+}
+
+static int step_reap(struct cpb_store *s, struct cpb_point *c,
+		     struct cpb_point **done)
+{
+	unsigned int i, kind;
+	unsigned long flags;
+	int err;
+
+	for (i = 0; i < STEP_NODES; i++) {
+		err = free_next(s, c);
+		if (err < 0)
+			return err;
+		if (!err)
+			break;
+	}
+	if (i == STEP_NODES)
+		return 1;
+	/* Its deadlist names what its parent still has. */
+	flags = port_lock(&s->lock);
+	cpb_buf_drop(&c->dead->buf);
+	port_unlock(&s->lock, flags);
+	for (kind = 0; kind < 2; kind++) {
+		u64 key[3] = { list_key(c->dead, kind), 0, 0 };
+
+		err = cpb_dead_take(s, s->txn, key, s->scratch, STEP_ENTRIES);
+		if (err)
+			return err < 0 ? err : 1;
+	}
+	*done = c;
+	return 0;
+}
+
+/* ---- Choosing ---- */
+
+static int step(struct cpb_store *s, struct cpb_point *c, struct cpb_point **done)
+{
+	struct cpb_point *p = c->parent;
+	unsigned long flags;
+
+	if (c->flags & CPB_POINT_REAP)
+		return step_reap(s, c, done);
+	if (!(c->flags & CPB_POINT_HIDDEN))
+		return 0;
+	if (c->nr_children > 1)
+		return step_sweep(s, c);
+	if (c->nr_children == 1)
+		return step_one_child(s, c, done);
+	flags = port_lock(&s->lock);
+	if (p && p->flags & CPB_POINT_HIDDEN && p->nr_children == 1)
+		/* P is joined with this one first, which then comes up again. */
+		cpb_work_add(p);
+	else
+		unlink_leaf(c);
+	port_unlock(&s->lock, flags);
+	return c->flags & CPB_POINT_REAP ? 1 : 0;
+}
+
+/* A point that nothing links to any more. */
+static void forget(struct cpb_store *s, struct cpb_point *c)
+{
+	unsigned long flags;
+
+	port_mutex_lock(&s->lists);
+	flags = port_lock(&s->lock);
+	list_del_init(&c->dead->dirty);
+	port_unlock(&s->lock, flags);
+	cpb_ids_del(&s->points, c->id);
+	port_mutex_unlock(&s->lists);
+	cpb_point_free(c);
+}
+
+int cpb_reap(struct cpb_store *s)
+{
+	struct cpb_point *c, *done = NULL;
+	unsigned long flags;
+	int err;
+
+	if (s->broken || !s->writable)
+		return 0;
+	port_mutex_lock(&s->meta);
+	flags = port_lock(&s->lock);
+	c = list_first_entry_or_null(&s->work, struct cpb_point, work);
+	if (c)
+		list_del_init(&c->work);
+	port_unlock(&s->lock, flags);
+	if (!c) {
+		port_mutex_unlock(&s->meta);
+		return 0;
+	}
+	err = fill(s);
+	if (!err)
+		err = step(s, c, &done);
+	s->nr_steps++;
+	flags = port_lock(&s->lock);
+	if (done) {
+		list_del_init(&done->work);
+		cpb_slot_put(s, done->slot);
+		s->nr_hidden--;
+	} else if (err == 1 && list_empty(&c->work)) {
+		list_add_tail(&c->work, &s->work);
+	}
+	if (err >= 0)
+		err = !list_empty(&s->work);
+	port_unlock(&s->lock, flags);
+	port_mutex_unlock(&s->meta);
+	if (done)
+		forget(s, done);
+	return err;
+}

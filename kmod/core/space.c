@@ -1,0 +1,620 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Chunks of the data device: which are free, and when they are again.
+ *
+ * On disk a bit says that a chunk is allocated: that some map has it, as of
+ * the last transaction. In memory a bit says that it is busy: allocated, or in
+ * flight, or let go of and not yet to be used again. Writes take chunks by the
+ * busy bits; a commit moves the disk's bits.
+ *
+ * A chunk that nothing maps any more becomes free when the transaction that
+ * let go of it is durable (a crash must not bring back a map that names it)
+ * and every read that may have looked it up before has ended. For the latter,
+ * reads hold a reference on the current generation; a commit turns to a new
+ * one, and the old one, when it has drained, releases what it was left with.
+ *
+ * Bitmaps come into memory a group at a time, as writes need them. Each CPU
+ * takes a run of its own from them and hands out pieces of that.
+ */
+#include "engine.h"
+
+#define RUN_CHUNKS	1024	/* that a CPU takes at once */
+#define WRITE_BLOCKS	16	/* metadata blocks that one write may need */
+
+static u64 group_chunks(const struct cpb_space *sp, u64 g)
+{
+	return min(CPB_SPACE_BITS, sp->chunks - g * CPB_SPACE_BITS);
+}
+
+u64 cpb_chunk_byte(const struct cpb_store *s, u64 chunk)
+{
+	return CPB_DATA_START + (chunk << s->chunk_shift);
+}
+
+/* ---- Groups ---- */
+
+static bool bit(const unsigned long *map, u64 i)
+{
+	return (map[i / BITS_PER_LONG] >> (i % BITS_PER_LONG)) & 1;
+}
+
+static void flip(unsigned long *map, u64 i)
+{
+	map[i / BITS_PER_LONG] ^= BIT(i % BITS_PER_LONG);
+}
+
+/*
+ * Bring a group's bitmap into memory; meta is held. What was freed since the
+ * last commit still has its bit in @leaf, so that the copy is right.
+ */
+static void fill_group(struct cpb_store *s, u64 g, const struct cpb_node *leaf)
+{
+	struct cpb_space *sp = &s->space;
+	struct cpb_group *group = &sp->group[g];
+	u64 nr = group_chunks(sp, g), i;
+	unsigned long *busy = port_alloc_block();
+	unsigned long flags;
+	u32 nr_busy = 0;
+
+	memset(busy, 0, CPB_BLOCK_SIZE);
+	if (leaf)
+		memcpy(busy, leaf->h + 1, CPB_PAYLOAD);
+	for (i = 0; i < DIV_ROUND_UP(nr, BITS_PER_LONG); i++)
+		nr_busy += hweight_long(busy[i]);
+	flags = port_lock(&sp->lock);
+	group->nr_busy = nr_busy;
+	group->full = false;
+	smp_store_release(&group->busy, busy);
+	port_unlock(&sp->lock, flags);
+}
+
+static int load_group(struct cpb_store *s, u64 g)
+{
+	struct cpb_node *leaf;
+	int err;
+
+	if (s->space.group[g].busy)
+		return 0;
+	err = cpb_table_leaf(s, &s->space.table, CPB_MAGIC_SPACE, g, 0, &leaf);
+	if (!err)
+		fill_group(s, g, leaf);
+	return err;
+}
+
+/**
+ * cpb_space_load() - load one more group that has free chunks  [sleeps]
+ *
+ * Return: 0, or -ENOSPC when all are loaded or full.
+ */
+int cpb_space_load(struct cpb_store *s)
+{
+	struct cpb_space *sp = &s->space;
+	u64 i, g, aux;
+	int err = -ENOSPC;
+
+	port_mutex_lock(&s->meta);
+	g = READ_ONCE(sp->cursor);
+	for (i = 0; i < sp->nr_groups; i++, g++) {
+		if (g >= sp->nr_groups)
+			g = 0;
+		if (sp->group[g].busy || sp->group[g].full)
+			continue;
+		err = cpb_table_aux(s, &sp->table, g, &aux);
+		if (!err && aux == group_chunks(sp, g)) {
+			sp->group[g].full = true;
+			err = -ENOSPC;
+			port_cond_resched();
+			continue;
+		}
+		if (!err)
+			err = load_group(s, g);
+		break;
+	}
+	port_mutex_unlock(&s->meta);
+	return err;
+}
+
+/* ---- Taking ---- */
+
+/* A run of free chunks of a group, made busy; space.lock is held. */
+static bool take_from(struct cpb_space *sp, u64 g, u64 want, struct cpb_run *run)
+{
+	struct cpb_group *group = &sp->group[g];
+	u64 nr = group_chunks(sp, g), i, first;
+
+	if (!group->busy || group->nr_busy == nr)
+		return false;
+	for (i = 0; i < nr; i++) {
+		if (!(i % BITS_PER_LONG) && !~group->busy[i / BITS_PER_LONG])
+			i += BITS_PER_LONG - 1;
+		else if (!bit(group->busy, i))
+			break;
+	}
+	if (i >= nr)
+		return false;
+	for (first = i; i < nr && i - first < want && !bit(group->busy, i); i++)
+		flip(group->busy, i);
+	group->nr_busy += i - first;
+	sp->busy += i - first;
+	run->chunk = g * CPB_SPACE_BITS + first;
+	run->len = i - first;
+	return true;
+}
+
+static bool take_run(struct cpb_space *sp, u64 want, struct cpb_run *run)
+{
+	unsigned long flags = port_lock(&sp->lock);
+	u64 g = sp->cursor, i;
+	bool got = false;
+
+	for (i = 0; i < sp->nr_groups && !got; i++) {
+		got = take_from(sp, g, want, run);
+		if (!got && ++g == sp->nr_groups)
+			g = 0;
+	}
+	sp->cursor = g;
+	port_unlock(&sp->lock, flags);
+	return got;
+}
+
+static bool cut_run(struct cpb_cpu *cpu, u64 want, struct cpb_run *run)
+{
+	if (!cpu->run.len)
+		return false;
+	run->chunk = cpu->run.chunk;
+	run->len = min(want, cpu->run.len);
+	cpu->run.chunk += run->len;
+	cpu->run.len -= run->len;
+	return true;
+}
+
+static bool take(struct cpb_space *sp, unsigned int n, u64 want,
+		 struct cpb_run *run)
+{
+	struct cpb_cpu *cpu = &sp->cpu[n];
+	unsigned long flags = port_lock(&cpu->lock);
+	bool got = cut_run(cpu, want, run);
+	unsigned int i;
+
+	if (!got && take_run(sp, RUN_CHUNKS, &cpu->run))
+		got = cut_run(cpu, want, run);
+	port_unlock(&cpu->lock, flags);
+
+	/* The last free chunks may be in the hands of other CPUs. */
+	for (i = 0; i < sp->ncpus && !got; i++) {
+		cpu = &sp->cpu[i];
+		flags = port_lock(&cpu->lock);
+		got = cut_run(cpu, want, run);
+		port_unlock(&cpu->lock, flags);
+	}
+	return got;
+}
+
+/* What a commit may take beyond what changes of the maps have taken already. */
+static u64 commit_cost(struct cpb_store *s)
+{
+	u64 dead = READ_ONCE(s->nr_dead), runs = READ_ONCE(s->nr_runs);
+	u64 groups = s->space.nr_groups;
+
+	return min(dead, READ_ONCE(s->dead_nodes)) + dead / 32 +
+	       min(2 * runs, groups + groups / 128) +
+	       2 * READ_ONCE(s->slots.nr_dirty) + 64;
+}
+
+static bool blocks_short(struct cpb_store *s)
+{
+	u64 need = s->floor + commit_cost(s) +
+		   (atomic_long_read(&s->writes) + 1) * WRITE_BLOCKS;
+
+	return cpb_blocks_available(s) < need;
+}
+
+int cpb_write_begin(struct cpb_store *s, unsigned int cpu, u64 want,
+		    struct cpb_run *run)
+{
+	if (unlikely(s->broken || !s->writable))
+		return -EROFS;
+	if (unlikely(blocks_short(s)))
+		return -EAGAIN;
+	if (!take(&s->space, cpu, want, run))
+		return -EAGAIN;
+	atomic_long_inc(&s->writes);
+	if (unlikely(READ_ONCE(s->pool.nr) < s->pool_want / 2))
+		s->ops->kick(s->ctx, CPB_KICK_REFILL);
+	return 0;
+}
+
+static bool chunks_short(struct cpb_space *sp)
+{
+	unsigned int i;
+
+	if (READ_ONCE(sp->busy) < sp->chunks)
+		return false;
+	for (i = 0; i < sp->ncpus; i++)
+		if (READ_ONCE(sp->cpu[i].run.len))
+			return false;
+	return true;
+}
+
+/* Is anything on its way to being free that only needs time or a commit? */
+static bool gens_pending(struct cpb_store *s)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags = port_lock(&sp->lock);
+	bool pending = list_first_entry(&sp->gens, struct cpb_gen, list) != sp->gen;
+
+	port_unlock(&sp->lock, flags);
+	return pending;
+}
+
+static bool gen_drained(struct cpb_store *s)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags = port_lock(&sp->lock);
+	bool drained = list_first_entry(&sp->gens, struct cpb_gen, list)->drained;
+
+	port_unlock(&sp->lock, flags);
+	return drained;
+}
+
+int cpb_write_wait(struct cpb_store *s)
+{
+	int err;
+
+	for (;;) {
+		if (s->broken || !s->writable)
+			return -EROFS;
+		if (!blocks_short(s)) {
+			err = cpb_space_load(s);
+			if (err != -ENOSPC)
+				return err;
+			if (!chunks_short(&s->space))
+				return 0;
+		}
+		if (READ_ONCE(s->nr_runs) || READ_ONCE(s->nr_dead) || cpb_dirty(s)) {
+			err = cpb_commit(s);
+			if (err)
+				return err;
+			cpb_release(s);
+			continue;
+		}
+		if (gens_pending(s)) {
+			port_wait_event(&s->space.wait, gen_drained(s) ||
+					!gens_pending(s));
+			cpb_release(s);
+			continue;
+		}
+		err = cpb_reap(s);
+		if (err < 0)
+			return err;
+		if (!err && !cpb_dirty(s))
+			return -ENOSPC;
+	}
+}
+
+void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags = port_lock(&sp->lock);
+	u64 i, at = 0;
+
+	for (i = 0; i < run->len; i++) {
+		u64 g = div64_u64(run->chunk + i, CPB_SPACE_BITS);
+
+		at = run->chunk + i - g * CPB_SPACE_BITS;
+		flip(sp->group[g].busy, at);
+		sp->group[g].nr_busy--;
+	}
+	sp->busy -= run->len;
+	port_unlock(&sp->lock, flags);
+	atomic_long_dec(&s->writes);
+}
+
+/**
+ * cpb_space_take() - make a run busy that the journal names  [sleeps]
+ *
+ * Return: 0; -EUCLEAN: a chunk of it is not free, so the journal doesn't
+ * belong to these trees.
+ */
+int cpb_space_take(struct cpb_store *s, u64 run)
+{
+	struct cpb_space *sp = &s->space;
+	u64 chunk = cpb_run_chunk(run), len = cpb_run_len(run);
+	int err;
+
+	if (!len || chunk >= sp->chunks || len > sp->chunks - chunk)
+		return -EUCLEAN;
+	for (; len; len--, chunk++) {
+		u64 g = div64_u64(chunk, CPB_SPACE_BITS);
+		u64 at = chunk - g * CPB_SPACE_BITS;
+
+		port_mutex_lock(&s->meta);
+		err = load_group(s, g);
+		port_mutex_unlock(&s->meta);
+		if (err)
+			return err;
+		if (bit(sp->group[g].busy, at))
+			return -EUCLEAN;
+		flip(sp->group[g].busy, at);
+		sp->group[g].nr_busy++;
+		sp->busy++;
+	}
+	return 0;
+}
+
+/** cpb_space_release() - the chunks of these runs are free */
+void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags;
+	struct cpb_seg *seg;
+	u64 i, chunk, len;
+
+	cpb_for_each_seg(seg, runs) {
+		flags = port_lock(&sp->lock);
+		for (i = 0; i < seg->used; i++) {
+			chunk = cpb_run_chunk(seg->word[i]);
+			len = cpb_run_len(seg->word[i]);
+			sp->busy -= len;
+			for (; len; len--, chunk++) {
+				u64 g = div64_u64(chunk, CPB_SPACE_BITS);
+
+				flip(sp->group[g].busy, chunk - g * CPB_SPACE_BITS);
+				sp->group[g].nr_busy--;
+			}
+		}
+		port_unlock(&sp->lock, flags);
+		port_cond_resched();
+	}
+	cpb_buf_drop(runs);
+}
+
+/* ---- Committing ---- */
+
+static int compare(const void *a, const void *b)
+{
+	const u64 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Set or clear the disk's bits of sorted runs, a group at a time. */
+static int apply_sorted(struct cpb_store *s, u64 txn, u64 *run, unsigned int nr,
+			bool set)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned int i = 0;
+	u64 at, n, aux, g;
+	struct cpb_node *leaf;
+	int err;
+
+	while (i < nr) {
+		g = div64_u64(cpb_run_chunk(run[i]), CPB_SPACE_BITS);
+		err = cpb_table_leaf(s, &sp->table, CPB_MAGIC_SPACE, g, txn, &leaf);
+		if (!err)
+			err = cpb_table_aux(s, &sp->table, g, &aux);
+		if (err)
+			return err;
+		if (!sp->group[g].busy)
+			fill_group(s, g, leaf);
+		while (i < nr) {
+			u64 chunk = cpb_run_chunk(run[i]), len = cpb_run_len(run[i]);
+
+			at = chunk - g * CPB_SPACE_BITS;
+			if (at >= CPB_SPACE_BITS)
+				break;
+			for (n = 0; n < len && at + n < CPB_SPACE_BITS; n++) {
+				unsigned long *map = (unsigned long *)(leaf->h + 1);
+
+				if (bit(map, at + n) == set)
+					return cpb_break(s, -EUCLEAN, set ?
+						"a chunk was mapped twice" :
+						"a chunk was freed twice",
+						~0ULL);
+				flip(map, at + n);
+			}
+			aux += set ? n : -n;
+			sp->used += set ? n : -n;
+			if (n < len) {
+				run[i] = cpb_run_pack(chunk + n, len - n);
+				break;
+			}
+			i++;
+		}
+		err = cpb_table_set_aux(s, &sp->table, g, aux);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int apply(struct cpb_store *s, u64 txn, struct cpb_buf *runs, bool set)
+{
+	unsigned int nr = 0;
+	struct cpb_seg *seg;
+	int err = 0;
+	u64 i;
+
+	cpb_for_each_seg(seg, runs) {
+		for (i = 0; i < seg->used && !err; i++) {
+			s->scratch[nr++] = seg->word[i];
+			if (nr < CPB_SCRATCH)
+				continue;
+			port_sort(s->scratch, nr, sizeof(u64), compare);
+			err = apply_sorted(s, txn, s->scratch, nr, set);
+			nr = 0;
+		}
+	}
+	if (!err && nr) {
+		port_sort(s->scratch, nr, sizeof(u64), compare);
+		err = apply_sorted(s, txn, s->scratch, nr, set);
+	}
+	return err;
+}
+
+/**
+ * cpb_space_apply() - move a transaction's changes into the bitmaps  [sleeps]
+ *
+ * Meta is held. What was freed is still on the transaction's list afterwards:
+ * it is busy until it is released.
+ */
+int cpb_space_apply(struct cpb_store *s, struct cpb_txn *t)
+{
+	int err = apply(s, t->id, &t->mapped, true);
+
+	if (!err)
+		err = apply(s, t->id, &t->freed, false);
+	if (!err)
+		cpb_buf_drop(&t->mapped);
+	return err;
+}
+
+/* ---- Generations ---- */
+
+static void gen_drain(port_ref_t *ref)
+{
+	struct cpb_gen *g = container_of(ref, struct cpb_gen, ref);
+	struct cpb_store *s = g->s;
+	unsigned long flags = port_lock(&s->space.lock);
+
+	/* In this order: once it is seen as drained, the store may go. */
+	s->ops->kick(s->ctx, CPB_KICK_RELEASE);
+	g->drained = true;
+	port_wait_wake(&s->space.wait);
+	port_unlock(&s->space.lock, flags);
+}
+
+/** cpb_gen_new() - a generation to turn to, or NULL  [sleeps] */
+struct cpb_gen *cpb_gen_new(struct cpb_store *s)
+{
+	struct cpb_gen *g = port_alloc(sizeof(*g));
+
+	if (g && port_ref_init(&g->ref, gen_drain)) {
+		port_free(g);
+		return NULL;
+	}
+	if (g) {
+		g->s = s;
+		cpb_buf_init(&g->freed);
+	}
+	return g;
+}
+
+static void free_gen(port_rcu_t *rcu)
+{
+	port_free(container_of(rcu, struct cpb_gen, rcu));
+}
+
+/** cpb_gen_free() - of one that was not turned to  [sleeps] */
+void cpb_gen_free(struct cpb_gen *g)
+{
+	/* It drains without anyone: by itself, or after a grace period. */
+	port_ref_kill(&g->ref);
+	port_wait_event(&g->s->space.wait, READ_ONCE(g->drained));
+	port_ref_exit(&g->ref);
+	port_free(g);
+}
+
+/**
+ * cpb_gen_turn() - from now on reads belong to @fresh
+ * @freed: runs to release when those that belong to older ones have ended
+ */
+void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh,
+		  struct cpb_buf *freed)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags = port_lock(&sp->lock);
+	struct cpb_gen *old = sp->gen;
+
+	cpb_buf_splice(freed, &old->freed);
+	list_add_tail(&fresh->list, &sp->gens);
+	smp_store_release(&sp->gen, fresh);
+	port_unlock(&sp->lock, flags);
+	port_ref_kill(&old->ref);
+}
+
+struct cpb_gen *cpb_read_begin(struct cpb_store *s)
+{
+	struct cpb_gen *g;
+
+	port_rcu_lock();
+	do
+		g = smp_load_acquire(&s->space.gen);
+	while (!port_ref_tryget(&g->ref));
+	port_rcu_unlock();
+	return g;
+}
+
+void cpb_read_end(struct cpb_gen *g)
+{
+	port_ref_put(&g->ref);
+}
+
+void cpb_release(struct cpb_store *s)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags;
+	struct cpb_gen *g;
+
+	for (;;) {
+		flags = port_lock(&sp->lock);
+		/* In order: a read of an older one may hold what this one frees. */
+		g = list_first_entry_or_null(&sp->gens, struct cpb_gen, list);
+		if (!g || !g->drained || g == sp->gen) {
+			port_unlock(&sp->lock, flags);
+			return;
+		}
+		list_del_init(&g->list);
+		port_unlock(&sp->lock, flags);
+		cpb_space_release(s, &g->freed);
+		port_ref_exit(&g->ref);
+		port_rcu_call(&g->rcu, free_gen);
+	}
+}
+
+/* ---- The whole ---- */
+
+/** cpb_space_init() - the number of chunks and the table's root are known */
+int cpb_space_init(struct cpb_store *s, unsigned int ncpus)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned int i;
+
+	port_lock_init(&sp->lock);
+	port_wait_init(&sp->wait);
+	INIT_LIST_HEAD(&sp->gens);
+	sp->nr_groups = DIV_ROUND_UP(sp->chunks, CPB_SPACE_BITS);
+	sp->group = port_alloc(sp->nr_groups * sizeof(*sp->group));
+	sp->cpu = port_alloc(ncpus * sizeof(*sp->cpu));
+	if (!sp->group || !sp->cpu)
+		return -ENOMEM;
+	sp->ncpus = ncpus;
+	for (i = 0; i < ncpus; i++)
+		port_lock_init(&sp->cpu[i].lock);
+	sp->busy = sp->used;
+	sp->gen = cpb_gen_new(s);
+	if (!sp->gen)
+		return -ENOMEM;
+	list_add_tail(&sp->gen->list, &sp->gens);
+	return 0;
+}
+
+void cpb_space_exit(struct cpb_store *s)
+{
+	struct cpb_space *sp = &s->space;
+	struct cpb_gen *g = sp->gen;
+	u64 i;
+
+	if (g) {
+		/* No read is left, so that it drains at once, or by RCU. */
+		port_ref_kill(&g->ref);
+		port_wait_event(&sp->wait, READ_ONCE(g->drained));
+		sp->gen = NULL;
+		cpb_release(s);
+	}
+	for (i = 0; sp->group && i < sp->nr_groups; i++)
+		if (sp->group[i].busy)
+			port_free_block(sp->group[i].busy);
+	port_free(sp->group);
+	port_free(sp->cpu);
+}
