@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the driver share. README.md has the picture: contexts,
+ * locks, and the life of a read, a write and a restore.
+ *
+ * Locks, outermost first:
+ *
+ *   store->op      (mutex) one operation of a user at a time: stores close,
+ *                  volumes and checkpoints come and go
+ *   store->alive   (rwsem) readers: the store does not close; only its closing
+ *                  takes it for writing, with store->op held
+ *   stores lock    (mutex, in store.c) the list of stores
+ *   engine's lists (cpb_hold_lists())
+ *   open_mutex     of a gendisk; nothing of ours but disk->removing is below it
+ *   disks_lock     (mutex) store->disks; a leaf
+ *   gate.lock, partial_lock, flush_lock (spinlocks) leaves
+ *
+ * A checkpoint that a user can see goes away in operations only, so under
+ * store->op a struct cpb_point stays valid after the lists were let go of.
+ */
+#ifndef CPBLK_H
+#define CPBLK_H
+
+#include <linux/bio.h>
+#include <linux/hashtable.h>
+#include <linux/kref.h>
+#include <linux/mempool.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "core/cpb.h"
+#include "gate.h"
+
+#define CPBLK_PARTIAL_BITS	6
+
+struct cpblk_disk;
+
+/**
+ * struct cpblk_store - an open store
+ * @list: on the list of stores
+ * @serial: place in that list, never used twice
+ * @dead: it has been closed; @op and @alive
+ * @one_disk: both devices are on one disk, so that one flush covers both
+ * @disks: devices of volumes and checkpoints; changed under @op and
+ *	@disks_lock, looked at under either
+ * @ios: struct cpblk_io; taken in submit_bio() only
+ * @pieces: struct cpblk_piece
+ * @meta_bios: bios of the engine
+ * @partials: struct cpblk_partial
+ * @running: kicks of the engine are heard; RCU
+ * @dirty_ticks: ticks in a row that found something to write back
+ *
+ * The workqueues and who may wait for whom are explained in work.c.
+ */
+struct cpblk_store {
+	struct list_head list;
+	struct kref ref;
+	u64 serial;
+	struct mutex op;
+	struct rw_semaphore alive;
+	bool dead;
+	bool readonly;
+
+	struct cpb_store *engine;
+	char name[CPB_NAME_LEN];
+	u8 uuid[CPB_UUID_LEN];
+	unsigned int chunk_shift;
+	char *meta_path, *data_path;
+	struct cpblk_bdev meta, data;
+	bool one_disk;
+	struct mutex disks_lock;
+	struct list_head disks;
+	struct cpblk_shrinker shrinker;
+
+	struct bio_set ios, pieces, meta_bios;
+	mempool_t partials;
+	spinlock_t partial_lock;
+	DECLARE_HASHTABLE(partial_hash, CPBLK_PARTIAL_BITS);
+	spinlock_t flush_lock;
+	struct list_head flushes;
+
+	struct workqueue_struct *read_wq, *write_wq, *end_wq, *partial_wq;
+	struct workqueue_struct *flush_wq, *commit_wq, *reap_wq;
+	struct work_struct flush_work, commit_work, release_work, refill_work;
+	struct work_struct reap_work, failed_work;
+	struct delayed_work tick_work;
+	unsigned int dirty_ticks;
+	bool running;
+};
+
+/**
+ * struct cpblk_disk - the block device of a volume, or of a checkpoint
+ * @list: on store->disks
+ * @volume: NULL: a checkpoint's, read-only
+ * @point: what it shows
+ * @gd: its gendisk
+ * @gate: all I/O but empty flushes goes through it
+ * @index: N in cpblkN
+ * @removing: it can't be opened any more; gd->open_mutex
+ * @noscan: the udev rule keeps scanners off it
+ * @generation: of the volume
+ * @id: of the volume or checkpoint
+ * @volume_id: of the volume; of a checkpoint, the one it was made on
+ * @volume_name: its name, empty if it was removed
+ * @point_name: name of the checkpoint, empty if it is a volume's
+ * @uuid: the volume's
+ */
+struct cpblk_disk {
+	struct list_head list;
+	struct cpblk_store *store;
+	struct cpb_volume *volume;
+	struct cpb_point *point;
+	struct gendisk *gd;
+	struct cpblk_gate gate;
+	int index;
+	bool removing, noscan;
+	u64 generation;
+	u64 id, volume_id;
+	char volume_name[CPB_NAME_LEN], point_name[CPB_NAME_LEN];
+	u8 uuid[CPB_UUID_LEN];
+};
+
+/**
+ * struct cpblk_piece - a part of a bio that lies on chunks next to each other
+ * @io: the bio it is a part of
+ * @vchunk: first chunk
+ * @run: write: where it goes
+ * @offset: partial write: where in the chunk it begins, bytes
+ * @list: partial write: on a list of struct cpblk_partial
+ * @work: write: for the end that found something missing
+ * @clone: the bio for the data device; partial write: says which part of the
+ *	bio it is, and isn't submitted
+ */
+struct cpblk_piece {
+	struct cpblk_io *io;
+	u64 vchunk;
+	union {
+		struct cpb_run run;
+		struct {
+			struct list_head list;
+			unsigned int offset;
+		};
+	};
+	struct work_struct work;
+	struct bio clone;
+};
+
+/**
+ * struct cpblk_io - a bio of a user, on its way
+ * @disk: the device it was sent to
+ * @bio: it
+ * @iter: what of it has not been sent on yet
+ * @pending: pieces under way, and one for whoever sends them
+ * @start: jiffies, for the statistics
+ * @gen: read: keeps the chunks from being used again
+ * @status: the first error
+ * @gated: it has gone through the gate
+ * @preflush: a flush has to come first
+ * @fua: a flush has to come last
+ * @nowait: nothing may sleep until it is handed to a worker
+ * @first_used: @first is in use
+ * @list: on store->flushes
+ * @work: for a worker
+ * @first: the piece that comes for free
+ */
+struct cpblk_io {
+	struct cpblk_disk *disk;
+	struct bio *bio;
+	struct bvec_iter iter;
+	atomic_t pending;
+	unsigned long start;
+	struct cpb_gen *gen;
+	blk_status_t status;
+	bool gated, preflush, fua, nowait, first_used;
+	union {
+		struct list_head list;
+		struct work_struct work;
+	};
+	struct cpblk_piece first;
+};
+
+/* ---- main.c ---- */
+
+__printf(3, 4)
+int cpblk_refuse(char *why, int err, const char *fmt, ...);
+
+/* ---- meta.c: the engine's devices ---- */
+
+extern const struct cpb_ops cpblk_engine_ops;
+
+/* ---- work.c: the engine's background work ---- */
+
+int cpblk_work_init(struct cpblk_store *s);
+void cpblk_work_start(struct cpblk_store *s);
+void cpblk_work_stop(struct cpblk_store *s);
+void cpblk_work_exit(struct cpblk_store *s);
+void cpblk_kick(void *ctx, unsigned int why);
+
+/* ---- io.c: the way of a bio ---- */
+
+void cpblk_submit_bio(struct bio *bio);
+void cpblk_submit_held(struct bio *bio);
+int cpblk_unmap(struct cpb_volume *v, u64 vchunk, u64 len);
+void cpblk_piece_done(struct cpblk_piece *p, blk_status_t status);
+void cpblk_flush_work(struct work_struct *work);
+int cpblk_io_init(struct cpblk_store *s);
+void cpblk_io_exit(struct cpblk_store *s);
+
+/* ---- partial.c: writes of less than a chunk ---- */
+
+void cpblk_partial_write(struct cpblk_piece *p);
+int cpblk_partial_init(struct cpblk_store *s);
+void cpblk_partial_exit(struct cpblk_store *s);
+
+/* ---- disk.c: block devices ---- */
+
+struct cpblk_disk *cpblk_disk_new(struct cpblk_store *s, struct cpb_volume *v,
+				  struct cpb_point *p);
+int cpblk_disk_reserve(struct cpblk_disk *d);
+void cpblk_disk_unreserve(struct cpblk_disk *d);
+void cpblk_disk_del(struct cpblk_disk *d);
+void cpblk_disk_sync(struct cpblk_disk *d);
+void cpblk_disk_changed(struct cpblk_disk *d);
+bool cpblk_disk_set_size(struct cpblk_disk *d, u64 bytes);
+void cpblk_disk_uevent(struct cpblk_disk *d, bool resized, u64 restored);
+struct cpblk_disk *cpblk_find_attached(struct cpblk_store *s, u64 point_id);
+bool cpblk_attached_name(struct cpblk_store *s, u64 point_id,
+			 char device[DISK_NAME_LEN]);
+void cpblk_disk_exit(void);
+
+/* ---- sysfs.c ---- */
+
+extern const struct attribute_group *cpblk_disk_groups[];
+
+/* ---- store.c ---- */
+
+struct cpblk_open {
+	const char *meta_path, *data_path;
+	bool readonly;
+};
+
+struct cpblk_store *cpblk_store_open(const struct cpblk_open *o, char *why);
+int cpblk_store_close(struct cpblk_store *s, char *why);
+struct cpblk_store *cpblk_store_find(const char *name);
+struct cpblk_store *cpblk_store_next(u64 serial);
+void cpblk_store_put(struct cpblk_store *s);
+
+/* ---- ops.c: what a user can have done to a store's volumes ---- */
+
+/** struct cpblk_which - a checkpoint, by @id, or if that is 0 by names */
+struct cpblk_which {
+	u64 id;
+	const char *volume, *name;
+};
+
+/** struct cpblk_taken - a checkpoint as answers and events name it */
+struct cpblk_taken {
+	u64 id, volume_id;
+	char name[CPB_NAME_LEN], volume[CPB_NAME_LEN];
+};
+
+/** struct cpblk_made - a volume and its device as answers and events name it */
+struct cpblk_made {
+	u64 id, size;
+	u8 uuid[CPB_UUID_LEN];
+	char name[CPB_NAME_LEN], device[DISK_NAME_LEN];
+};
+
+struct cpblk_snap {
+	unsigned int nr;
+	const char **volume;	/* names */
+	const char *name, *message;
+	unsigned int flags;	/* CPB_POINT_AUTO or 0 */
+	struct cpblk_taken *taken;	/* gets one for each volume */
+	u64 total_ns;
+};
+
+struct cpblk_restore {
+	const char *volume;
+	struct cpblk_which which;
+	bool no_safety, force;
+	bool if_generation;
+	u64 generation;		/* in: the one that is expected; out: the new one */
+	struct cpblk_made made;
+	struct cpblk_taken target, safety;	/* safety.id: 0 if there is none */
+	u64 freeze_ns, total_ns;
+};
+
+struct cpb_point *cpblk_find_point(struct cpblk_store *s,
+				   const struct cpblk_which *w);
+void cpblk_describe_point(struct cpblk_store *s, struct cpb_point *p,
+			  struct cpblk_taken *t);
+int cpblk_sync(struct cpblk_store *s, bool reclaim, char *why);
+int cpblk_create(struct cpblk_store *s, const char *name, u64 size,
+		 unsigned int flags, struct cpblk_made *made, char *why);
+int cpblk_remove(struct cpblk_store *s, const char *name, bool keep, char *why);
+int cpblk_resize(struct cpblk_store *s, const char *name, u64 size, char *why);
+int cpblk_snap(struct cpblk_store *s, struct cpblk_snap *r, char *why);
+int cpblk_restore(struct cpblk_store *s, struct cpblk_restore *r, char *why);
+int cpblk_fork(struct cpblk_store *s, const struct cpblk_which *which,
+	       const char *name, unsigned int flags, struct cpblk_made *made,
+	       char *why);
+int cpblk_delete(struct cpblk_store *s, const struct cpblk_which *which,
+		 char *why);
+int cpblk_attach(struct cpblk_store *s, const struct cpblk_which *which,
+		 char device[DISK_NAME_LEN], char *why);
+int cpblk_detach(struct cpblk_store *s, const struct cpblk_which *which,
+		 char *why);
+
+/* ---- netlink.c, event.c ---- */
+
+extern struct genl_family cpblk_genl_family;
+
+#endif /* CPBLK_H */

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Messages to the multicast group "events". If there is no memory for one it
+ * is not sent; netlink tells its listeners when they have missed some, and
+ * what is can always be asked for.
+ */
+#include "event.h"
+
+#define EVENT_SPACE	NLMSG_GOODSIZE
+
+bool cpblk_put_taken(struct sk_buff *skb, const struct cpblk_taken *t)
+{
+	return (!t->volume[0] || cpblk_put_str(skb, CPBLK_A_VOLUME, t->volume)) &&
+	       cpblk_put_u64(skb, CPBLK_A_VOLUME_ID, t->volume_id) &&
+	       cpblk_put_str(skb, CPBLK_A_CHECKPOINT, t->name) &&
+	       cpblk_put_u64(skb, CPBLK_A_CHECKPOINT_ID, t->id);
+}
+
+bool cpblk_put_points(struct sk_buff *skb, const struct cpblk_taken *t,
+		      unsigned int nr)
+{
+	struct nlattr *nest;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		nest = nla_nest_start(skb, CPBLK_A_POINT);
+		if (!nest || !cpblk_put_taken(skb, t + i))
+			return false;
+		nla_nest_end(skb, nest);
+	}
+	return true;
+}
+
+bool cpblk_put_made(struct sk_buff *skb, const struct cpblk_made *m)
+{
+	return cpblk_put_str(skb, CPBLK_A_VOLUME, m->name) &&
+	       cpblk_put_u64(skb, CPBLK_A_VOLUME_ID, m->id) &&
+	       cpblk_put_u64(skb, CPBLK_A_SIZE, m->size) &&
+	       cpblk_put_str(skb, CPBLK_A_DEVICE, m->device);
+}
+
+/* What a restore made of what; the volume comes extra. */
+bool cpblk_put_restored(struct sk_buff *skb, const struct cpblk_restore *r)
+{
+	return cpblk_put_str(skb, CPBLK_A_CHECKPOINT, r->target.name) &&
+	       cpblk_put_u64(skb, CPBLK_A_CHECKPOINT_ID, r->target.id) &&
+	       (!r->safety.id ||
+		cpblk_put_str(skb, CPBLK_A_SAFETY, r->safety.name)) &&
+	       cpblk_put_u64(skb, CPBLK_A_SAFETY_ID, r->safety.id) &&
+	       cpblk_put_u64(skb, CPBLK_A_GENERATION, r->generation);
+}
+
+static struct sk_buff *event_begin(enum cpblk_event event, struct cpblk_store *s,
+				   size_t space, void **head)
+{
+	struct sk_buff *skb = genlmsg_new(space, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	*head = genlmsg_put(skb, 0, 0, &cpblk_genl_family, 0, event);
+	if (*head && cpblk_put_str(skb, CPBLK_A_STORE, s->name))
+		return skb;
+	nlmsg_free(skb);
+	return NULL;
+}
+
+static void event_end(struct sk_buff *skb, void *head, bool ok)
+{
+	if (!ok) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, head);
+	/* That nobody listens is no error. */
+	genlmsg_multicast(&cpblk_genl_family, skb, 0, 0, GFP_KERNEL);
+}
+
+void cpblk_event_store(enum cpblk_event event, struct cpblk_store *s,
+		       const char *error)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	skb = event_begin(event, s, EVENT_SPACE, &head);
+	if (!skb)
+		return;
+	event_end(skb, head,
+		  !nla_put(skb, CPBLK_A_STORE_UUID, CPB_UUID_LEN, s->uuid) &&
+		  (!error || cpblk_put_str(skb, CPBLK_A_ERROR, error)));
+}
+
+void cpblk_event_volume(enum cpblk_event event, struct cpblk_store *s,
+			const struct cpblk_made *made)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	skb = event_begin(event, s, EVENT_SPACE, &head);
+	if (skb)
+		event_end(skb, head, cpblk_put_made(skb, made));
+}
+
+void cpblk_event_snap(struct cpblk_store *s, const struct cpblk_taken *taken,
+		      unsigned int nr)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	skb = event_begin(CPBLK_EVENT_SNAPPED, s,
+			  EVENT_SPACE + nr * CPBLK_POINT_SPACE, &head);
+	if (skb)
+		event_end(skb, head, cpblk_put_points(skb, taken, nr));
+}
+
+void cpblk_event_restore(struct cpblk_store *s, const struct cpblk_restore *r)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	skb = event_begin(CPBLK_EVENT_RESTORED, s, EVENT_SPACE, &head);
+	if (skb)
+		event_end(skb, head, cpblk_put_made(skb, &r->made) &&
+			  cpblk_put_restored(skb, r));
+}
+
+void cpblk_event_fork(struct cpblk_store *s, const struct cpblk_made *made,
+		      const struct cpblk_taken *from)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	skb = event_begin(CPBLK_EVENT_FORKED, s, EVENT_SPACE, &head);
+	if (skb)
+		event_end(skb, head,
+			  cpblk_put_made(skb, made) &&
+			  cpblk_put_str(skb, CPBLK_A_CHECKPOINT, from->name) &&
+			  cpblk_put_u64(skb, CPBLK_A_CHECKPOINT_ID, from->id));
+}
+
+void cpblk_event_point(enum cpblk_event event, struct cpblk_store *s,
+		       const struct cpblk_taken *point, const char *device)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	skb = event_begin(event, s, EVENT_SPACE, &head);
+	if (skb)
+		event_end(skb, head,
+			  cpblk_put_taken(skb, point) &&
+			  (!device ||
+			   cpblk_put_str(skb, CPBLK_A_DEVICE, device)));
+}

@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The way of a bio: from submit_bio() through the maps to the data device and
+ * back.
+ *
+ * A bio becomes a struct cpblk_io. What of it lies on neighbouring chunks is a
+ * struct cpblk_piece with a clone of the bio; the first piece comes with the
+ * io, so that the usual bio needs one allocation. Completions run wherever the
+ * data device completes, interrupts included: they insert into the map there
+ * and then.
+ *
+ * submit_bio() sleeps for nothing but the mempools: whatever needs metadata
+ * that is not in memory, or space that is not there yet, goes on in a worker.
+ * An io or piece in a mempool's reserve always gets on without a further one
+ * of its kind: ios are taken in submit_bio() alone, and what workers wait for
+ * is explained in work.c.
+ */
+#include "cpblk.h"
+
+/* What a lookup gives at once: a read of 64 KiB is rarely in more places. */
+#define EXTENTS		8
+
+/* Pieces and ios that are always there, for progress without memory. */
+#define RESERVE		64
+
+static void io_run(struct cpblk_io *io);
+
+static struct cpb_store *engine(const struct cpblk_io *io)
+{
+	return io->disk->store->engine;
+}
+
+static u64 iter_byte(const struct bvec_iter *iter)
+{
+	return (u64)iter->bi_sector << SECTOR_SHIFT;
+}
+
+/* ---- Beginning and end ---- */
+
+static struct cpblk_io *io_new(struct cpblk_disk *d, struct bio *bio, bool gated)
+{
+	struct cpblk_store *s = d->store;
+	bool nowait = bio->bi_opf & REQ_NOWAIT;
+	struct cpblk_io *io;
+	struct bio *clone;
+
+	clone = bio_alloc_clone(s->data.bdev, bio, nowait ? GFP_NOWAIT : GFP_NOIO,
+				&s->ios);
+	if (!clone)
+		return NULL;
+	io = container_of(clone, struct cpblk_io, first.clone);
+	io->disk = d;
+	io->bio = bio;
+	io->iter = bio->bi_iter;
+	atomic_set(&io->pending, 1);
+	io->gen = NULL;
+	io->status = BLK_STS_OK;
+	io->gated = gated;
+	io->preflush = bio->bi_opf & REQ_PREFLUSH;
+	io->fua = bio->bi_opf & REQ_FUA;
+	io->nowait = nowait;
+	io->first_used = false;
+	io->first.io = io;
+	if (bio->bi_iter.bi_size)
+		io->start = bio_start_io_acct(bio);
+	return io;
+}
+
+static void io_end(struct cpblk_io *io)
+{
+	struct cpblk_gate *gate = io->gated ? &io->disk->gate : NULL;
+	struct bio *bio = io->bio;
+
+	bio->bi_status = io->status;
+	if (bio->bi_iter.bi_size)
+		bio_end_io_acct(bio, io->start);
+	bio_put(&io->first.clone);
+	/* From here on the store may be closed. */
+	if (gate)
+		cpblk_gate_leave(gate);
+	bio_endio(bio);
+}
+
+static void io_fail(struct cpblk_io *io, blk_status_t status)
+{
+	/* One of several errors is kept, which one does not matter. */
+	WRITE_ONCE(io->status, status);
+}
+
+static void io_flush(struct cpblk_io *io)
+{
+	struct cpblk_store *s = io->disk->store;
+	unsigned long flags;
+
+	spin_lock_irqsave(&s->flush_lock, flags);
+	list_add_tail(&io->list, &s->flushes);
+	spin_unlock_irqrestore(&s->flush_lock, flags);
+	queue_work(s->flush_wq, &s->flush_work);
+}
+
+/* A piece, or the one that sent pieces, is through with it. */
+static void io_put(struct cpblk_io *io)
+{
+	if (!atomic_dec_and_test(&io->pending))
+		return;
+	if (io->gen)
+		cpb_read_end(io->gen);
+	if (io->fua && !io->status)
+		io_flush(io);
+	else
+		io_end(io);
+}
+
+/**
+ * cpblk_flush_work() - make everything durable for all who wait for it now
+ * @work: the store's flush_work
+ *
+ * Who comes during the flush waits for the next one, together with all others
+ * who do.
+ */
+void cpblk_flush_work(struct work_struct *work)
+{
+	struct cpblk_store *s = container_of(work, struct cpblk_store, flush_work);
+	struct cpblk_io *io, *next;
+	LIST_HEAD(list);
+	int ret;
+
+	spin_lock_irq(&s->flush_lock);
+	list_splice_init(&s->flushes, &list);
+	spin_unlock_irq(&s->flush_lock);
+	if (list_empty(&list))
+		return;
+
+	ret = cpb_flush(s->engine);
+	list_for_each_entry_safe(io, next, &list, list) {
+		if (ret)
+			io_fail(io, errno_to_blk_status(ret));
+		if (!ret && io->preflush && io->iter.bi_size) {
+			io->preflush = false;
+			io->nowait = false;
+			io_run(io);
+		} else {
+			io_end(io);
+		}
+	}
+}
+
+/* ---- Pieces ---- */
+
+/*
+ * A piece of @io, not yet cut to size. NULL: a worker has to take it, because
+ * the io must not sleep here.
+ */
+static struct cpblk_piece *piece_get(struct cpblk_io *io)
+{
+	struct cpblk_store *s = io->disk->store;
+	struct cpblk_piece *p = &io->first;
+	struct bio *clone;
+
+	if (likely(!io->first_used)) {
+		io->first_used = true;
+	} else {
+		clone = bio_alloc_clone(s->data.bdev, io->bio,
+					io->nowait ? GFP_NOWAIT : GFP_NOIO,
+					&s->pieces);
+		if (!clone)
+			return NULL;
+		p = container_of(clone, struct cpblk_piece, clone);
+		p->io = io;
+	}
+	/* What these ask for is done by the io, for all pieces at once. */
+	p->clone.bi_opf &= ~(REQ_PREFLUSH | REQ_FUA);
+	if (!io->nowait)
+		p->clone.bi_opf &= ~REQ_NOWAIT;
+	return p;
+}
+
+/* It was not needed after all. */
+static void piece_unget(struct cpblk_piece *p)
+{
+	if (p == &p->io->first)
+		p->io->first_used = false;
+	else
+		bio_put(&p->clone);
+}
+
+/* The next @bytes of the io are this piece. */
+static void piece_cut(struct cpblk_piece *p, unsigned int bytes)
+{
+	struct cpblk_io *io = p->io;
+
+	p->clone.bi_iter = io->iter;
+	p->clone.bi_iter.bi_size = bytes;
+	bio_advance_iter(io->bio, &io->iter, bytes);
+	atomic_inc(&io->pending);
+}
+
+/** cpblk_piece_done() - nothing is left to do for this piece; any context */
+void cpblk_piece_done(struct cpblk_piece *p, blk_status_t status)
+{
+	struct cpblk_io *io = p->io;
+
+	if (unlikely(status))
+		io_fail(io, status);
+	if (p != &io->first)
+		bio_put(&p->clone);
+	io_put(io);
+}
+
+static void piece_send(struct cpblk_piece *p, u64 byte, bio_end_io_t *end_io)
+{
+	p->clone.bi_iter.bi_sector = byte >> SECTOR_SHIFT;
+	p->clone.bi_end_io = end_io;
+	submit_bio_noacct(&p->clone);
+}
+
+/* ---- Reading ---- */
+
+static void read_end_io(struct bio *clone)
+{
+	struct cpblk_piece *p = container_of(clone, struct cpblk_piece, clone);
+
+	cpblk_piece_done(p, clone->bi_status);
+}
+
+static void read_zeroes(struct cpblk_io *io, unsigned int bytes)
+{
+	struct bvec_iter iter = io->iter;
+	struct bio_vec bv;
+
+	iter.bi_size = bytes;
+	bio_advance_iter(io->bio, &io->iter, bytes);
+	__bio_for_each_segment(bv, io->bio, iter, iter)
+		memzero_bvec(&bv);
+}
+
+/*
+ * Send what a lookup found. Extents that the tree keeps apart for their birth
+ * may be neighbours on the disk; they are read as one.
+ */
+static int read_extents(struct cpblk_io *io, const struct cpb_extent *ext, int nr)
+{
+	struct cpblk_store *s = io->disk->store;
+	unsigned int shift = s->chunk_shift;
+	struct cpblk_piece *p;
+	u64 skip, len, bytes;
+	int i, j;
+
+	for (i = 0; i < nr; i = j) {
+		len = ext[i].len;
+		for (j = i + 1; j < nr; j++) {
+			if (ext[i].chunk == CPB_HOLE ||
+			    ext[j].chunk != ext[i].chunk + len)
+				break;
+			len += ext[j].len;
+		}
+		skip = iter_byte(&io->iter) - (ext[i].vchunk << shift);
+		bytes = min_t(u64, (len << shift) - skip, io->iter.bi_size);
+		if (ext[i].chunk == CPB_HOLE) {
+			read_zeroes(io, bytes);
+			continue;
+		}
+		p = piece_get(io);
+		if (!p)
+			return -EAGAIN;
+		piece_cut(p, bytes);
+		piece_send(p, cpb_chunk_byte(s->engine, ext[i].chunk) + skip,
+			   read_end_io);
+	}
+	return 0;
+}
+
+static void read_work(struct work_struct *work);
+
+static void io_read(struct cpblk_io *io)
+{
+	struct cpblk_store *s = io->disk->store;
+	unsigned int shift = s->chunk_shift;
+	struct cpb_extent ext[EXTENTS];
+	u64 byte, vchunk, end;
+	int ret = 0;
+
+	if (!io->gen)
+		io->gen = cpb_read_begin(s->engine);
+	while (io->iter.bi_size) {
+		byte = iter_byte(&io->iter);
+		vchunk = byte >> shift;
+		end = (byte + io->iter.bi_size - 1) >> shift;
+		ret = cpb_lookup(s->engine, io->disk->point, vchunk,
+				 end - vchunk + 1, ext, EXTENTS);
+		if (ret > 0)
+			ret = read_extents(io, ext, ret);
+		if (ret)
+			break;
+	}
+	if (ret == -EAGAIN) {
+		INIT_WORK(&io->work, read_work);
+		queue_work(s->read_wq, &io->work);
+		return;
+	}
+	if (ret)
+		io_fail(io, errno_to_blk_status(ret));
+	io_put(io);
+}
+
+static void read_work(struct work_struct *work)
+{
+	struct cpblk_io *io = container_of(work, struct cpblk_io, work);
+	unsigned int shift = io->disk->store->chunk_shift;
+	int ret;
+
+	io->nowait = false;
+	ret = cpb_load(engine(io), io->disk->point, iter_byte(&io->iter) >> shift);
+	if (ret) {
+		io_fail(io, errno_to_blk_status(ret));
+		io_put(io);
+		return;
+	}
+	io_read(io);
+}
+
+/* ---- Writing ---- */
+
+static void write_failed(struct cpblk_piece *p, blk_status_t status)
+{
+	cpb_write_abort(engine(p->io), &p->run);
+	cpblk_piece_done(p, status);
+}
+
+static void write_end_work(struct work_struct *work)
+{
+	struct cpblk_piece *p = container_of(work, struct cpblk_piece, work);
+	struct cpb_volume *v = p->io->disk->volume;
+	int ret;
+
+	do {
+		ret = cpb_prepare(v, p->vchunk, p->run.len);
+		if (!ret)
+			ret = cpb_write_end(v, p->vchunk, &p->run, NULL);
+	} while (ret == -EAGAIN);
+	if (ret)
+		write_failed(p, errno_to_blk_status(ret));
+	else
+		cpblk_piece_done(p, BLK_STS_OK);
+}
+
+static void write_end_io(struct bio *clone)
+{
+	struct cpblk_piece *p = container_of(clone, struct cpblk_piece, clone);
+	struct cpblk_disk *d = p->io->disk;
+	int ret;
+
+	if (unlikely(clone->bi_status)) {
+		write_failed(p, clone->bi_status);
+		return;
+	}
+	ret = cpb_write_end(d->volume, p->vchunk, &p->run, NULL);
+	if (likely(!ret)) {
+		cpblk_piece_done(p, BLK_STS_OK);
+	} else if (ret == -EAGAIN) {
+		INIT_WORK(&p->work, write_end_work);
+		queue_work(d->store->end_wq, &p->work);
+	} else {
+		write_failed(p, errno_to_blk_status(ret));
+	}
+}
+
+/* Send whole chunks, as many as fit in one free run. */
+static int write_run(struct cpblk_io *io)
+{
+	struct cpblk_store *s = io->disk->store;
+	unsigned int shift = s->chunk_shift;
+	struct cpblk_piece *p;
+	int ret;
+
+	p = piece_get(io);
+	if (!p)
+		return -EAGAIN;
+	ret = cpb_write_begin(s->engine, raw_smp_processor_id(),
+			      min_t(u64, io->iter.bi_size >> shift, CPB_WRITE_MAX),
+			      &p->run);
+	if (ret) {
+		piece_unget(p);
+		return ret;
+	}
+	p->vchunk = iter_byte(&io->iter) >> shift;
+	piece_cut(p, p->run.len << shift);
+	piece_send(p, cpb_chunk_byte(s->engine, p->run.chunk), write_end_io);
+	return 0;
+}
+
+/* Send the next @bytes, which are in one chunk and less than it. */
+static int write_partial(struct cpblk_io *io, unsigned int bytes)
+{
+	unsigned int shift = io->disk->store->chunk_shift;
+	u64 byte = iter_byte(&io->iter);
+	struct cpblk_piece *p;
+
+	p = piece_get(io);
+	if (!p)
+		return -EAGAIN;
+	p->vchunk = byte >> shift;
+	p->offset = byte & ((1U << shift) - 1);
+	piece_cut(p, bytes);
+	cpblk_partial_write(p);
+	return 0;
+}
+
+static void write_work(struct work_struct *work);
+
+static void io_write(struct cpblk_io *io)
+{
+	struct cpblk_store *s = io->disk->store;
+	unsigned int chunk = 1U << s->chunk_shift;
+	unsigned int offset;
+	int ret = 0;
+
+	while (io->iter.bi_size && !ret) {
+		offset = iter_byte(&io->iter) & (chunk - 1);
+		if (offset || io->iter.bi_size < chunk)
+			ret = write_partial(io, min(io->iter.bi_size,
+						    chunk - offset));
+		else
+			ret = write_run(io);
+	}
+	if (ret == -EAGAIN) {
+		INIT_WORK(&io->work, write_work);
+		queue_work(s->write_wq, &io->work);
+		return;
+	}
+	if (ret)
+		io_fail(io, errno_to_blk_status(ret));
+	io_put(io);
+}
+
+static void write_work(struct work_struct *work)
+{
+	struct cpblk_io *io = container_of(work, struct cpblk_io, work);
+	int ret;
+
+	io->nowait = false;
+	ret = cpb_write_wait(engine(io));
+	if (ret) {
+		io_fail(io, errno_to_blk_status(ret));
+		io_put(io);
+		return;
+	}
+	io_write(io);
+}
+
+/* ---- Discard and write-zeroes ---- */
+
+/** cpblk_unmap() - make holes of @len chunks; process context */
+int cpblk_unmap(struct cpb_volume *v, u64 vchunk, u64 len)
+{
+	int ret = 0;
+
+	while (len && !ret) {
+		ret = cpb_unmap(v, &vchunk, &len);
+		if (ret == -EAGAIN)
+			ret = cpb_prepare(v, vchunk, 1);
+		cond_resched();
+	}
+	return ret;
+}
+
+static void unmap_work(struct work_struct *work)
+{
+	struct cpblk_io *io = container_of(work, struct cpblk_io, work);
+	unsigned int shift = io->disk->store->chunk_shift;
+	u64 from = iter_byte(&io->iter), to = from + io->iter.bi_size;
+	u64 first = round_up(from, 1ULL << shift);
+	u64 last = round_down(to, 1ULL << shift);
+	int ret = 0;
+
+	io->nowait = false;
+	/* The edges of a discard stay as they are, those of zeroes are written. */
+	if (bio_op(io->bio) == REQ_OP_WRITE_ZEROES && from < first)
+		ret = write_partial(io, min(first, to) - from);
+	if (!ret && first < last) {
+		ret = cpblk_unmap(io->disk->volume, first >> shift,
+				  (last - first) >> shift);
+		bio_advance_iter(io->bio, &io->iter, last - iter_byte(&io->iter));
+	}
+	if (!ret && bio_op(io->bio) == REQ_OP_WRITE_ZEROES && first <= last &&
+	    last < to)
+		ret = write_partial(io, to - last);
+	if (ret)
+		io_fail(io, errno_to_blk_status(ret));
+	io_put(io);
+}
+
+/* ---- What there is to do ---- */
+
+static void io_run(struct cpblk_io *io)
+{
+	switch (bio_op(io->bio)) {
+	case REQ_OP_READ:
+		io_read(io);
+		break;
+	case REQ_OP_WRITE:
+		io_write(io);
+		break;
+	case REQ_OP_DISCARD:
+	case REQ_OP_WRITE_ZEROES:
+		/* Long, and it may have to load much of the map. */
+		INIT_WORK(&io->work, unmap_work);
+		queue_work(io->disk->store->write_wq, &io->work);
+		break;
+	default:
+		io_fail(io, BLK_STS_NOTSUPP);
+		io_put(io);
+	}
+}
+
+/** cpblk_submit_bio() - block_device_operations.submit_bio */
+void cpblk_submit_bio(struct bio *bio)
+{
+	struct gendisk *gd = bio->bi_bdev->bd_disk;
+	struct cpblk_disk *d = gd->private_data;
+	bool gated = bio->bi_iter.bi_size;
+	struct cpblk_io *io;
+
+	/* An empty flush writes nothing: it may pass, and does not hold up. */
+	if (gated && !cpblk_gate_enter(&d->gate, bio))
+		return;
+
+	io = io_new(d, bio, gated);
+	if (unlikely(!io)) {
+		if (gated)
+			cpblk_gate_leave(&d->gate);
+		bio_wouldblock_error(bio);
+		return;
+	}
+	if (unlikely(gated && op_is_write(bio_op(bio)) && !d->volume)) {
+		io_fail(io, BLK_STS_IOERR);
+		io_end(io);
+	} else if (unlikely(bio_end_sector(bio) > get_capacity(gd))) {
+		/* It was held, and the disk has become smaller. */
+		io_fail(io, BLK_STS_IOERR);
+		io_end(io);
+	} else if (io->preflush) {
+		io_flush(io);
+	} else {
+		io_run(io);
+	}
+}
+
+/** cpblk_submit_held() - go on with bios that a gate has held, linked by bi_next */
+void cpblk_submit_held(struct bio *bio)
+{
+	struct bio *next;
+
+	for (; bio; bio = next) {
+		next = bio->bi_next;
+		bio->bi_next = NULL;
+		cpblk_submit_bio(bio);
+	}
+}
+
+int cpblk_io_init(struct cpblk_store *s)
+{
+	int ret;
+
+	spin_lock_init(&s->flush_lock);
+	INIT_LIST_HEAD(&s->flushes);
+	ret = bioset_init(&s->ios, RESERVE,
+			  offsetof(struct cpblk_io, first.clone), 0);
+	if (ret)
+		return ret;
+	/*
+	 * One bio may need many pieces, and those before wait on the list of
+	 * submit_bio(): so this set needs someone to send them off.
+	 */
+	return bioset_init(&s->pieces, RESERVE,
+			   offsetof(struct cpblk_piece, clone),
+			   BIOSET_NEED_RESCUER);
+}
+
+void cpblk_io_exit(struct cpblk_store *s)
+{
+	bioset_exit(&s->pieces);
+	bioset_exit(&s->ios);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How the engine reaches its two devices: blocks of metadata, flushes, and the
+ * data device's label. Everything here waits for its I/O, in process context.
+ *
+ * Writing metadata is what memory may be waiting for, so nothing allocates
+ * without a reserve, and nothing below may start I/O to find memory.
+ */
+#include <linux/sched/mm.h>
+#include <linux/timekeeping.h>
+
+#include "cpblk.h"
+
+/** struct batch - bios that are waited for together */
+struct batch {
+	atomic_t pending;
+	blk_status_t status;
+	struct completion done;
+};
+
+static void batch_init(struct batch *b)
+{
+	atomic_set(&b->pending, 1);
+	b->status = BLK_STS_OK;
+	init_completion(&b->done);
+}
+
+static void batch_end_io(struct bio *bio)
+{
+	struct batch *b = bio->bi_private;
+
+	if (bio->bi_status)
+		WRITE_ONCE(b->status, bio->bi_status);
+	bio_put(bio);
+	if (atomic_dec_and_test(&b->pending))
+		complete(&b->done);
+}
+
+static void batch_submit(struct batch *b, struct bio *bio)
+{
+	bio->bi_private = b;
+	bio->bi_end_io = batch_end_io;
+	atomic_inc(&b->pending);
+	submit_bio(bio);
+}
+
+static int batch_wait(struct batch *b)
+{
+	if (!atomic_dec_and_test(&b->pending))
+		wait_for_completion_io(&b->done);
+	return blk_status_to_errno(b->status);
+}
+
+static sector_t block_sector(u64 block)
+{
+	return block << (CPB_BLOCK_SHIFT - SECTOR_SHIFT);
+}
+
+/* The engine's blocks are whole pages of the kernel's own memory. */
+static void add_block(struct bio *bio, void *data)
+{
+	__bio_add_page(bio, virt_to_page(data), CPB_BLOCK_SIZE,
+		       offset_in_page(data));
+}
+
+static int one_block(struct cpblk_store *s, struct block_device *bdev,
+		     u64 block, void *data, blk_opf_t opf)
+{
+	unsigned int noio = memalloc_noio_save();
+	struct bio *bio;
+	int ret;
+
+	bio = bio_alloc_bioset(bdev, 1, opf | REQ_META | REQ_SYNC, GFP_NOIO,
+			       &s->meta_bios);
+	bio->bi_iter.bi_sector = block_sector(block);
+	add_block(bio, data);
+	ret = submit_bio_wait(bio);
+	bio_put(bio);
+	memalloc_noio_restore(noio);
+	return ret;
+}
+
+static int read_block(void *ctx, u64 block, void *data)
+{
+	struct cpblk_store *s = ctx;
+
+	return one_block(s, s->meta.bdev, block, data, REQ_OP_READ | REQ_PRIO);
+}
+
+static int label(void *ctx, void *data, bool write)
+{
+	struct cpblk_store *s = ctx;
+
+	return one_block(s, s->data.bdev, 0, data, !write ? REQ_OP_READ :
+			 REQ_OP_WRITE | REQ_PREFLUSH | REQ_FUA);
+}
+
+static int flush(struct block_device *bdev)
+{
+	unsigned int noio = memalloc_noio_save();
+	int ret = blkdev_issue_flush(bdev);
+
+	memalloc_noio_restore(noio);
+	return ret;
+}
+
+static int flush_data(void *ctx)
+{
+	struct cpblk_store *s = ctx;
+
+	return flush(s->data.bdev);
+}
+
+/* How many from @vec on are neighbours on the device. */
+static unsigned int neighbours(const struct cpb_vec *vec, unsigned int nr)
+{
+	unsigned int i;
+
+	nr = min(nr, BIO_MAX_VECS);
+	for (i = 1; i < nr; i++)
+		if (vec[i].block != vec[0].block + i)
+			break;
+	return i;
+}
+
+/* Each run of neighbours is one bio; all are under way at once. */
+static int write_runs(struct cpblk_store *s, const struct cpb_vec *vec,
+		      unsigned int nr, blk_opf_t opf)
+{
+	unsigned int i, j, len;
+	struct blk_plug plug;
+	struct batch batch;
+	struct bio *bio;
+
+	batch_init(&batch);
+	blk_start_plug(&plug);
+	for (i = 0; i < nr; i += len) {
+		len = neighbours(vec + i, nr - i);
+		bio = bio_alloc_bioset(s->meta.bdev, len, opf, GFP_NOIO,
+				       &s->meta_bios);
+		bio->bi_iter.bi_sector = block_sector(vec[i].block);
+		for (j = 0; j < len; j++)
+			add_block(bio, vec[i + j].data);
+		batch_submit(&batch, bio);
+	}
+	blk_finish_plug(&plug);
+	return batch_wait(&batch);
+}
+
+/*
+ * A device flush takes longest, so there are as few of them as can be: where
+ * both devices are one disk a single one covers both, and where the blocks are
+ * one run it travels with the write.
+ */
+static int write_blocks(void *ctx, const struct cpb_vec *vec, unsigned int nr,
+			unsigned int flags)
+{
+	struct cpblk_store *s = ctx;
+	bool preflush = flags & CPB_WRITE_PREFLUSH;
+	bool fua = flags & CPB_WRITE_FUA;
+	bool one_run = neighbours(vec, nr) == nr;
+	blk_opf_t opf = REQ_OP_WRITE | REQ_META | REQ_SYNC;
+	unsigned int noio;
+	int ret = 0;
+
+	noio = memalloc_noio_save();
+	if (flags & CPB_WRITE_FLUSH_DATA) {
+		if (s->one_disk)
+			preflush = true;
+		else
+			ret = flush(s->data.bdev);
+	}
+	if (!ret && one_run) {
+		if (preflush)
+			opf |= REQ_PREFLUSH;
+		if (fua)
+			opf |= REQ_FUA;
+		ret = write_runs(s, vec, nr, opf);
+	} else if (!ret) {
+		if (preflush)
+			ret = flush(s->meta.bdev);
+		if (!ret)
+			ret = write_runs(s, vec, nr, opf);
+		if (!ret && fua)
+			ret = flush(s->meta.bdev);
+	}
+	memalloc_noio_restore(noio);
+	return ret;
+}
+
+static u64 now(void *ctx)
+{
+	return ktime_get_real_ns();
+}
+
+const struct cpb_ops cpblk_engine_ops = {
+	.read = read_block,
+	.write = write_blocks,
+	.flush_data = flush_data,
+	.label = label,
+	.kick = cpblk_kick,
+	.now = now,
+};

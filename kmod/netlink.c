@@ -1,0 +1,578 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The generic netlink family: what is asked for is unpacked here, done in
+ * ops.c and store.c, and packed into the answer here. include/cpblk.yaml is
+ * the specification; dump.c has the operations that only look.
+ */
+#include <linux/capability.h>
+#include <linux/module.h>
+
+#include "cpblk.h"
+#include "event.h"
+#include "netlink.h"
+
+/* One request may checkpoint so many volumes. */
+#define SNAP_MAX	256
+
+static_assert(CPBLK_NAME_MAX + 1 == CPB_NAME_LEN);
+static_assert(CPBLK_MESSAGE_MAX + 1 == CPB_MESSAGE_LEN);
+static_assert(CPBLK_UUID_LEN == CPB_UUID_LEN);
+static_assert(CPBLK_VOLUME_READONLY == CPB_VOLUME_READONLY);
+static_assert(CPBLK_VOLUME_NOSCAN == CPB_VOLUME_NOSCAN);
+
+/* ---- Refusals ---- */
+
+/*
+ * The sentence of a refusal must live until the kernel has packed it, after we
+ * have returned. (Its own buffer for that is too short, and 6.1 has none.) So
+ * the last ones are kept, each at least until so many others came.
+ */
+#define SENTENCES	64
+static char sentences[SENTENCES][CPB_ERROR_LEN];
+static atomic_t next_sentence = ATOMIC_INIT(-1);
+
+/** cpblk_nl_refuse() - the sentence @why, if there is one, goes with the error */
+int cpblk_nl_refuse(struct netlink_ext_ack *extack, int err, const char *why)
+{
+	char *slot;
+
+	if (!extack || !why[0])
+		return err;
+	slot = sentences[(unsigned int)atomic_inc_return(&next_sentence) % SENTENCES];
+	strscpy(slot, why, CPB_ERROR_LEN);
+	extack->_msg = slot;
+	return err;
+}
+
+/* ---- Requests ---- */
+
+static const char *get_str(const struct genl_info *info, int attr)
+{
+	return info->attrs[attr] ? nla_data(info->attrs[attr]) : NULL;
+}
+
+static u32 get_u32(const struct genl_info *info, int attr)
+{
+	return info->attrs[attr] ? nla_get_u32(info->attrs[attr]) : 0;
+}
+
+static u64 get_u64(const struct genl_info *info, int attr)
+{
+	return info->attrs[attr] ? nla_get_u64(info->attrs[attr]) : 0;
+}
+
+/** cpblk_nl_which() - the checkpoint that a request is about */
+int cpblk_nl_which(struct nlattr **attrs, struct cpblk_which *w, char *why)
+{
+	memset(w, 0, sizeof(*w));
+	if (attrs[CPBLK_A_CHECKPOINT_ID]) {
+		w->id = nla_get_u64(attrs[CPBLK_A_CHECKPOINT_ID]);
+		return 0;
+	}
+	if (!attrs[CPBLK_A_VOLUME] || !attrs[CPBLK_A_CHECKPOINT])
+		return cpblk_refuse(why, -EINVAL,
+				    "a checkpoint needs its ID, or its volume and its name");
+	w->volume = nla_data(attrs[CPBLK_A_VOLUME]);
+	w->name = nla_data(attrs[CPBLK_A_CHECKPOINT]);
+	return 0;
+}
+
+/* ---- Answers ---- */
+
+struct answer {
+	struct sk_buff *skb;
+	void *head;
+};
+
+/* Made before anything is done, so that what is done can be answered. */
+static int answer_begin(struct answer *a, struct genl_info *info, size_t space,
+			char *why)
+{
+	a->skb = genlmsg_new(space, GFP_KERNEL);
+	if (!a->skb)
+		return cpblk_refuse(why, -ENOMEM, "out of memory");
+	a->head = genlmsg_put_reply(a->skb, info, &cpblk_genl_family, 0,
+				    info->genlhdr->cmd);
+	if (a->head)
+		return 0;
+	nlmsg_free(a->skb);
+	return cpblk_refuse(why, -EMSGSIZE, "the answer has no room");
+}
+
+static int answer_end(struct answer *a, struct genl_info *info, bool ok, char *why)
+{
+	if (ok) {
+		genlmsg_end(a->skb, a->head);
+		return genlmsg_reply(a->skb, info);
+	}
+	nlmsg_free(a->skb);
+	return cpblk_refuse(why, -EMSGSIZE,
+			    "it is done, but the answer has no room");
+}
+
+static int answer_drop(struct answer *a, int err)
+{
+	nlmsg_free(a->skb);
+	return err;
+}
+
+static int answer_made(struct answer *a, struct genl_info *info,
+		       const struct cpblk_made *m, char *why)
+{
+	return answer_end(a, info,
+			  cpblk_put_str(a->skb, CPBLK_A_VOLUME, m->name) &&
+			  cpblk_put_u64(a->skb, CPBLK_A_VOLUME_ID, m->id) &&
+			  !nla_put(a->skb, CPBLK_A_VOLUME_UUID, CPB_UUID_LEN,
+				   m->uuid) &&
+			  cpblk_put_str(a->skb, CPBLK_A_DEVICE, m->device), why);
+}
+
+/* ---- Operations on an open store ---- */
+
+static int store_close(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	return cpblk_store_close(s, why);
+}
+
+static int store_sync(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	return cpblk_sync(s, get_u32(info, CPBLK_A_SYNC_FLAGS) & CPBLK_SYNC_RECLAIM,
+			  why);
+}
+
+static int volume_create(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	struct cpblk_made made;
+	struct answer a;
+	int ret;
+
+	ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+	if (ret)
+		return ret;
+	ret = cpblk_create(s, get_str(info, CPBLK_A_VOLUME),
+			   get_u64(info, CPBLK_A_SIZE),
+			   get_u32(info, CPBLK_A_VOLUME_FLAGS), &made, why);
+	if (ret)
+		return answer_drop(&a, ret);
+	return answer_made(&a, info, &made, why);
+}
+
+static int volume_remove(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	return cpblk_remove(s, get_str(info, CPBLK_A_VOLUME),
+			    get_u32(info, CPBLK_A_REMOVE_FLAGS) &
+			    CPBLK_REMOVE_KEEP_CHECKPOINTS, why);
+}
+
+static int volume_resize(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	return cpblk_resize(s, get_str(info, CPBLK_A_VOLUME),
+			    get_u64(info, CPBLK_A_SIZE), why);
+}
+
+static int snap_some(struct cpblk_store *s, struct genl_info *info,
+		     struct cpblk_snap *r, char *why)
+{
+	struct nlattr *list = info->attrs[CPBLK_A_VOLUMES], *pos;
+	struct answer a;
+	int rem, ret;
+
+	nla_for_each_nested(pos, list, rem)
+		r->volume[r->nr++] = nla_data(pos);
+	ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE + r->nr * CPBLK_POINT_SPACE,
+			   why);
+	if (ret)
+		return ret;
+	ret = cpblk_snap(s, r, why);
+	if (ret)
+		return answer_drop(&a, ret);
+	return answer_end(&a, info,
+			  cpblk_put_points(a.skb, r->taken, r->nr) &&
+			  cpblk_put_u64(a.skb, CPBLK_A_TOTAL_NS, r->total_ns), why);
+}
+
+static int volumes_snap(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	struct cpblk_snap r = {
+		.name = get_str(info, CPBLK_A_CHECKPOINT),
+		.message = get_str(info, CPBLK_A_MESSAGE),
+	};
+	unsigned int nr = 0;
+	struct nlattr *pos;
+	int rem, ret;
+
+	if (get_u32(info, CPBLK_A_SNAP_FLAGS) & CPBLK_SNAP_AUTO)
+		r.flags = CPB_POINT_AUTO;
+	nla_for_each_nested(pos, info->attrs[CPBLK_A_VOLUMES], rem)
+		nr++;
+	if (!nr || nr > SNAP_MAX)
+		return cpblk_refuse(why, -EINVAL,
+				    "a checkpoint is of 1 to %u volumes at once, not %u",
+				    SNAP_MAX, nr);
+	r.volume = kcalloc(nr, sizeof(*r.volume), GFP_KERNEL);
+	r.taken = kvcalloc(nr, sizeof(*r.taken), GFP_KERNEL);
+	if (r.volume && r.taken)
+		ret = snap_some(s, info, &r, why);
+	else
+		ret = cpblk_refuse(why, -ENOMEM, "out of memory");
+	kvfree(r.taken);
+	kfree(r.volume);
+	return ret;
+}
+
+static int volume_restore(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	u32 flags = get_u32(info, CPBLK_A_RESTORE_FLAGS);
+	struct cpblk_restore *r;
+	struct answer a;
+	int ret;
+
+	r = kzalloc(sizeof(*r), GFP_KERNEL);
+	if (!r)
+		return cpblk_refuse(why, -ENOMEM, "out of memory");
+	r->volume = get_str(info, CPBLK_A_VOLUME);
+	r->no_safety = flags & CPBLK_RESTORE_NO_SAFETY;
+	r->force = flags & CPBLK_RESTORE_FORCE;
+	r->if_generation = info->attrs[CPBLK_A_IF_GENERATION];
+	r->generation = get_u64(info, CPBLK_A_IF_GENERATION);
+	ret = cpblk_nl_which(info->attrs, &r->which, why);
+	if (!ret)
+		ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+	if (ret)
+		goto out;
+	ret = cpblk_restore(s, r, why);
+	if (ret) {
+		answer_drop(&a, ret);
+		goto out;
+	}
+	ret = answer_end(&a, info,
+			 cpblk_put_str(a.skb, CPBLK_A_VOLUME, r->made.name) &&
+			 cpblk_put_u64(a.skb, CPBLK_A_SIZE, r->made.size) &&
+			 cpblk_put_restored(a.skb, r) &&
+			 cpblk_put_u64(a.skb, CPBLK_A_FREEZE_NS, r->freeze_ns) &&
+			 cpblk_put_u64(a.skb, CPBLK_A_TOTAL_NS, r->total_ns), why);
+out:
+	kfree(r);
+	return ret;
+}
+
+static int volume_fork(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	struct cpblk_which which;
+	struct cpblk_made made;
+	struct answer a;
+	int ret;
+
+	ret = cpblk_nl_which(info->attrs, &which, why);
+	if (!ret)
+		ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+	if (ret)
+		return ret;
+	ret = cpblk_fork(s, &which, get_str(info, CPBLK_A_NEW_VOLUME),
+			 get_u32(info, CPBLK_A_VOLUME_FLAGS), &made, why);
+	if (ret)
+		return answer_drop(&a, ret);
+	return answer_made(&a, info, &made, why);
+}
+
+static int checkpoint_delete(struct cpblk_store *s, struct genl_info *info,
+			     char *why)
+{
+	struct cpblk_which which;
+	int ret = cpblk_nl_which(info->attrs, &which, why);
+
+	return ret ?: cpblk_delete(s, &which, why);
+}
+
+static int attach(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	char device[DISK_NAME_LEN];
+	struct cpblk_which which;
+	struct answer a;
+	int ret;
+
+	ret = cpblk_nl_which(info->attrs, &which, why);
+	if (!ret)
+		ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+	if (ret)
+		return ret;
+	ret = cpblk_attach(s, &which, device, why);
+	if (ret)
+		return answer_drop(&a, ret);
+	return answer_end(&a, info,
+			  cpblk_put_str(a.skb, CPBLK_A_DEVICE, device), why);
+}
+
+static int detach(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	struct cpblk_which which;
+	int ret = cpblk_nl_which(info->attrs, &which, why);
+
+	return ret ?: cpblk_detach(s, &which, why);
+}
+
+/**
+ * struct op - how an operation on an open store is done
+ * @fn: does it, or says why not
+ * @alive: it needs no more than that the store stays open
+ * @needs: attributes that it can't do without, besides the store
+ */
+struct op {
+	int (*fn)(struct cpblk_store *s, struct genl_info *info, char *why);
+	bool alive;
+	u8 needs[3];
+};
+
+static const struct op ops[CPBLK_CMD_MAX + 1] = {
+	[CPBLK_CMD_STORE_CLOSE] = { store_close },
+	[CPBLK_CMD_STORE_GET] = { cpblk_nl_store_get, true },
+	[CPBLK_CMD_STORE_SYNC] = { store_sync, true },
+	[CPBLK_CMD_VOLUME_CREATE] = {
+		volume_create, false, { CPBLK_A_VOLUME, CPBLK_A_SIZE } },
+	[CPBLK_CMD_VOLUME_REMOVE] = { volume_remove, false, { CPBLK_A_VOLUME } },
+	[CPBLK_CMD_VOLUME_RESIZE] = {
+		volume_resize, false, { CPBLK_A_VOLUME, CPBLK_A_SIZE } },
+	[CPBLK_CMD_VOLUME_GET] = {
+		cpblk_nl_volume_get, true, { CPBLK_A_VOLUME } },
+	[CPBLK_CMD_SNAP] = { volumes_snap, false, { CPBLK_A_VOLUMES } },
+	[CPBLK_CMD_RESTORE] = { volume_restore, false, { CPBLK_A_VOLUME } },
+	[CPBLK_CMD_FORK] = { volume_fork, false, { CPBLK_A_NEW_VOLUME } },
+	[CPBLK_CMD_CHECKPOINT_GET] = { cpblk_nl_checkpoint_get, true },
+	[CPBLK_CMD_CHECKPOINT_DELETE] = { checkpoint_delete },
+	[CPBLK_CMD_ATTACH] = { attach },
+	[CPBLK_CMD_DETACH] = { detach },
+};
+
+static int run_op(const struct op *op, struct cpblk_store *s,
+		  struct genl_info *info, char *why)
+{
+	int ret = -ENOENT;
+
+	if (op->alive)
+		down_read(&s->alive);
+	else
+		mutex_lock(&s->op);
+	if (!s->dead)
+		ret = op->fn(s, info, why);
+	else
+		cpblk_refuse(why, ret, "store %s has been closed", s->name);
+	if (op->alive)
+		up_read(&s->alive);
+	else
+		mutex_unlock(&s->op);
+	return ret;
+}
+
+static int op_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct op *op = &ops[info->genlhdr->cmd];
+	const char *name = get_str(info, CPBLK_A_STORE);
+	char why[CPB_ERROR_LEN] = "";
+	struct cpblk_store *s;
+	unsigned int i;
+	int ret;
+
+	if (!name)
+		return cpblk_nl_refuse(info->extack, -EINVAL,
+				       "the name of the store is missing");
+	for (i = 0; i < ARRAY_SIZE(op->needs) && op->needs[i]; i++) {
+		if (info->attrs[op->needs[i]])
+			continue;
+		ret = cpblk_refuse(why, -EINVAL, "attribute %u is missing",
+				   op->needs[i]);
+		return cpblk_nl_refuse(info->extack, ret, why);
+	}
+	s = cpblk_store_find(name);
+	if (!s) {
+		ret = cpblk_refuse(why, -ENOENT, "no store %s is open", name);
+		return cpblk_nl_refuse(info->extack, ret, why);
+	}
+	ret = run_op(op, s, info, why);
+	cpblk_store_put(s);
+	return ret ? cpblk_nl_refuse(info->extack, ret, why) : 0;
+}
+
+/* ---- Opening ---- */
+
+static int store_open(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cpblk_open o = {
+		.meta_path = get_str(info, CPBLK_A_META_PATH),
+		.data_path = get_str(info, CPBLK_A_DATA_PATH),
+		.readonly = get_u32(info, CPBLK_A_OPEN_FLAGS) & CPBLK_OPEN_READONLY,
+	};
+	char why[CPB_ERROR_LEN] = "";
+	struct cpblk_store *s;
+	struct answer a;
+	int ret;
+
+	/* Paths are opened as the kernel's own: more than the network is at stake. */
+	if (!netlink_capable(skb, CAP_SYS_ADMIN))
+		return cpblk_nl_refuse(info->extack, -EPERM,
+				       "opening a store needs CAP_SYS_ADMIN");
+	if (!o.meta_path || !o.data_path)
+		return cpblk_nl_refuse(info->extack, -EINVAL,
+				       "a store needs the paths of two devices");
+	ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+	if (ret)
+		return cpblk_nl_refuse(info->extack, ret, why);
+	s = cpblk_store_open(&o, why);
+	if (IS_ERR(s)) {
+		ret = answer_drop(&a, PTR_ERR(s));
+	} else {
+		ret = answer_end(&a, info,
+				 cpblk_put_str(a.skb, CPBLK_A_STORE, s->name) &&
+				 !nla_put(a.skb, CPBLK_A_STORE_UUID,
+					  CPB_UUID_LEN, s->uuid), why);
+		cpblk_store_put(s);
+	}
+	return ret ? cpblk_nl_refuse(info->extack, ret, why) : 0;
+}
+
+/* ---- The family ---- */
+
+#define NAME		{ .type = NLA_NUL_STRING, .len = CPBLK_NAME_MAX }
+#define PATH		{ .type = NLA_NUL_STRING, .len = CPBLK_PATH_MAX }
+#define NUMBER		{ .type = NLA_U64 }
+#define POINT_ID	NLA_POLICY_MIN(NLA_U64, 1)
+#define FLAGS(mask)	NLA_POLICY_MASK(NLA_U32, mask)
+#define VOLUME_FLAGS	FLAGS(CPBLK_VOLUME_READONLY | CPBLK_VOLUME_NOSCAN)
+
+static const struct nla_policy store_open_policy[] = {
+	[CPBLK_A_META_PATH] = PATH,
+	[CPBLK_A_DATA_PATH] = PATH,
+	[CPBLK_A_OPEN_FLAGS] = FLAGS(CPBLK_OPEN_READONLY),
+};
+
+static const struct nla_policy store_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+};
+
+static const struct nla_policy store_sync_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_SYNC_FLAGS] = FLAGS(CPBLK_SYNC_RECLAIM),
+};
+
+static const struct nla_policy volume_create_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUME] = NAME,
+	[CPBLK_A_SIZE] = NUMBER,
+	[CPBLK_A_VOLUME_FLAGS] = VOLUME_FLAGS,
+};
+
+static const struct nla_policy volume_remove_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUME] = NAME,
+	[CPBLK_A_REMOVE_FLAGS] = FLAGS(CPBLK_REMOVE_KEEP_CHECKPOINTS),
+};
+
+static const struct nla_policy volume_resize_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUME] = NAME,
+	[CPBLK_A_SIZE] = NUMBER,
+};
+
+static const struct nla_policy volume_get_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUME] = NAME,
+};
+
+static const struct nla_policy volume_list_policy[] = {
+	[CPBLK_LIST_VOLUME] = NAME,
+};
+
+static const struct nla_policy snap_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUMES] = NLA_POLICY_NESTED(volume_list_policy),
+	[CPBLK_A_CHECKPOINT] = NAME,
+	[CPBLK_A_MESSAGE] = { .type = NLA_NUL_STRING, .len = CPBLK_MESSAGE_MAX },
+	[CPBLK_A_SNAP_FLAGS] = FLAGS(CPBLK_SNAP_AUTO),
+};
+
+static const struct nla_policy restore_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUME] = NAME,
+	[CPBLK_A_CHECKPOINT] = NAME,
+	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
+	[CPBLK_A_RESTORE_FLAGS] = FLAGS(CPBLK_RESTORE_NO_SAFETY |
+					CPBLK_RESTORE_FORCE),
+	[CPBLK_A_IF_GENERATION] = NUMBER,
+};
+
+static const struct nla_policy fork_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUME] = NAME,
+	[CPBLK_A_CHECKPOINT] = NAME,
+	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
+	[CPBLK_A_NEW_VOLUME] = NAME,
+	[CPBLK_A_VOLUME_FLAGS] = VOLUME_FLAGS,
+};
+
+static const struct nla_policy checkpoint_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUME] = NAME,
+	[CPBLK_A_CHECKPOINT] = NAME,
+	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
+};
+
+#define POLICY(p)	.policy = p, .maxattr = ARRAY_SIZE(p) - 1
+#define CHANGE(c, p)	\
+	{ .cmd = c, .doit = op_doit, .flags = GENL_ADMIN_PERM, POLICY(p) }
+
+static const struct genl_ops genl_ops[] = {
+	{
+		.cmd = CPBLK_CMD_STORE_OPEN,
+		.doit = store_open,
+		.flags = GENL_ADMIN_PERM,
+		POLICY(store_open_policy),
+	},
+	CHANGE(CPBLK_CMD_STORE_CLOSE, store_policy),
+	{
+		.cmd = CPBLK_CMD_STORE_GET,
+		.doit = op_doit,
+		.start = cpblk_nl_dump_start,
+		.dumpit = cpblk_nl_store_dump,
+		POLICY(store_policy),
+	},
+	CHANGE(CPBLK_CMD_STORE_SYNC, store_sync_policy),
+	CHANGE(CPBLK_CMD_VOLUME_CREATE, volume_create_policy),
+	CHANGE(CPBLK_CMD_VOLUME_REMOVE, volume_remove_policy),
+	CHANGE(CPBLK_CMD_VOLUME_RESIZE, volume_resize_policy),
+	{
+		.cmd = CPBLK_CMD_VOLUME_GET,
+		.doit = op_doit,
+		.start = cpblk_nl_dump_start,
+		.dumpit = cpblk_nl_volume_dump,
+		POLICY(volume_get_policy),
+	},
+	CHANGE(CPBLK_CMD_SNAP, snap_policy),
+	CHANGE(CPBLK_CMD_RESTORE, restore_policy),
+	CHANGE(CPBLK_CMD_FORK, fork_policy),
+	{
+		.cmd = CPBLK_CMD_CHECKPOINT_GET,
+		.doit = op_doit,
+		.start = cpblk_nl_dump_start,
+		.dumpit = cpblk_nl_checkpoint_dump,
+		POLICY(checkpoint_policy),
+	},
+	CHANGE(CPBLK_CMD_CHECKPOINT_DELETE, checkpoint_policy),
+	CHANGE(CPBLK_CMD_ATTACH, checkpoint_policy),
+	CHANGE(CPBLK_CMD_DETACH, checkpoint_policy),
+};
+
+static const struct genl_multicast_group genl_groups[] = {
+	{ .name = CPBLK_MCGRP_EVENTS },
+};
+
+/* Operations lock for themselves, so a long one holds up no other store. */
+struct genl_family cpblk_genl_family __ro_after_init = {
+	.name = CPBLK_GENL_NAME,
+	.version = CPBLK_GENL_VERSION,
+	.maxattr = CPBLK_A_MAX,
+	.parallel_ops = true,
+	.module = THIS_MODULE,
+	.ops = genl_ops,
+	.n_ops = ARRAY_SIZE(genl_ops),
+	.mcgrps = genl_groups,
+	.n_mcgrps = ARRAY_SIZE(genl_groups),
+};

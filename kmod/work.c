@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The workers of a store: who they are, who may wait for whom, and the
+ * engine's work in the background.
+ *
+ * Each queue has a rescuer thread, so that without memory its works still run,
+ * one at a time. What waits for another work must therefore be on another
+ * queue. Who waits for whom, directly or through a mempool:
+ *
+ *   read_wq     cpb_load() for reads; waits for nobody
+ *   write_wq    writes that found no space, discards: for pieces (end_wq,
+ *               partial_wq), for partials (partial_wq), for commit_wq
+ *   flush_wq    cpb_flush() for all who wait and every few seconds; goes on
+ *               with writes that had asked for a flush first: for what write_wq
+ *               waits for
+ *   partial_wq  rounds of partial.c: for commit_wq
+ *   end_wq      write completions that lack metadata: for commit_wq
+ *   reap_wq     reclaiming: for commit_wq
+ *   commit_wq   transactions, and what they need: for the devices only
+ *
+ * Nobody waits for read_wq, write_wq, flush_wq or reap_wq. Completions of the
+ * data device wait for nobody. The ios' mempool is waited for in submit_bio()
+ * alone.
+ */
+#include <linux/module.h>
+
+#include "cpblk.h"
+#include "event.h"
+
+static unsigned int flush_interval = 5;
+module_param(flush_interval, uint, 0644);
+MODULE_PARM_DESC(flush_interval,
+		 "seconds after which completed writes are made durable unasked (0: never; default 5)");
+
+/* Ticks after which the trees are written back without another reason. */
+#define TICKS_DIRTY	6
+
+/* Steps of reclaiming at a stretch. */
+#define REAP_STEPS	64
+
+static void commit_work(struct work_struct *work)
+{
+	struct cpblk_store *s = container_of(work, struct cpblk_store, commit_work);
+
+	/* An error turns the store read-only, and that is told by a kick. */
+	cpb_commit(s->engine);
+}
+
+static void release_work(struct work_struct *work)
+{
+	struct cpblk_store *s = container_of(work, struct cpblk_store, release_work);
+
+	cpb_release(s->engine);
+}
+
+static void refill_work(struct work_struct *work)
+{
+	struct cpblk_store *s = container_of(work, struct cpblk_store, refill_work);
+
+	/* If it can't, whoever finds the reserve empty tries and is told why. */
+	cpb_refill(s->engine);
+}
+
+static void reap_work(struct work_struct *work)
+{
+	struct cpblk_store *s = container_of(work, struct cpblk_store, reap_work);
+	unsigned int i;
+	int ret = 1;
+
+	for (i = 0; i < REAP_STEPS && ret > 0; i++) {
+		ret = cpb_reap(s->engine);
+		cond_resched();
+	}
+	if (ret > 0)
+		cpblk_kick(s, CPB_KICK_REAP);
+}
+
+static void failed_work(struct work_struct *work)
+{
+	struct cpblk_store *s = container_of(work, struct cpblk_store, failed_work);
+	struct cpb_status st;
+
+	cpb_status(s->engine, &st);
+	pr_crit("cpblk: store %s is read-only now: %s\n", s->name, st.error);
+	cpblk_event_store(CPBLK_EVENT_STORE_FAILED, s, st.error);
+}
+
+static void tick(struct cpblk_store *s)
+{
+	queue_delayed_work(s->flush_wq, &s->tick_work,
+			   HZ * (flush_interval ?: 5));
+}
+
+static void tick_work(struct work_struct *work)
+{
+	struct cpblk_store *s = container_of(to_delayed_work(work),
+					     struct cpblk_store, tick_work);
+
+	if (!flush_interval || !cpb_dirty(s->engine))
+		s->dirty_ticks = 0;
+	else if (++s->dirty_ticks % TICKS_DIRTY)
+		cpb_flush(s->engine);
+	else
+		cpblk_kick(s, CPB_KICK_COMMIT);
+	tick(s);
+}
+
+/** cpblk_kick() - the engine has work; any context */
+void cpblk_kick(void *ctx, unsigned int why)
+{
+	struct cpblk_store *s = ctx;
+
+	rcu_read_lock();
+	if (READ_ONCE(s->running)) {
+		if (why & CPB_KICK_COMMIT)
+			queue_work(s->commit_wq, &s->commit_work);
+		if (why & CPB_KICK_RELEASE)
+			queue_work(s->commit_wq, &s->release_work);
+		if (why & CPB_KICK_REFILL)
+			queue_work(s->commit_wq, &s->refill_work);
+		if (why & CPB_KICK_REAP)
+			queue_work(s->reap_wq, &s->reap_work);
+		if (why & CPB_KICK_ERROR)
+			queue_work(s->reap_wq, &s->failed_work);
+	}
+	rcu_read_unlock();
+}
+
+/** cpblk_work_start() - hear the engine's kicks, and those it gave while opening */
+void cpblk_work_start(struct cpblk_store *s)
+{
+	WRITE_ONCE(s->running, true);
+	if (s->readonly)
+		return;
+	cpblk_kick(s, CPB_KICK_RELEASE | CPB_KICK_REFILL | CPB_KICK_REAP);
+	tick(s);
+}
+
+/** cpblk_work_stop() - end the background work; kicks are not heard any more */
+void cpblk_work_stop(struct cpblk_store *s)
+{
+	WRITE_ONCE(s->running, false);
+	synchronize_rcu();
+	cancel_delayed_work_sync(&s->tick_work);
+	cancel_work_sync(&s->reap_work);
+	cancel_work_sync(&s->commit_work);
+	cancel_work_sync(&s->release_work);
+	cancel_work_sync(&s->refill_work);
+	cancel_work_sync(&s->failed_work);
+}
+
+/* All queues of a store, and how many works of each may run at once. */
+static const struct {
+	const char *name;
+	size_t offset;
+	unsigned int flags;
+	int max_active;
+} queues[] = {
+	{ "read", offsetof(struct cpblk_store, read_wq), WQ_HIGHPRI, 64 },
+	{ "write", offsetof(struct cpblk_store, write_wq), WQ_HIGHPRI, 16 },
+	{ "flush", offsetof(struct cpblk_store, flush_wq), WQ_HIGHPRI, 1 },
+	{ "partial", offsetof(struct cpblk_store, partial_wq), WQ_HIGHPRI, 64 },
+	{ "end", offsetof(struct cpblk_store, end_wq), WQ_HIGHPRI, 16 },
+	{ "commit", offsetof(struct cpblk_store, commit_wq), WQ_HIGHPRI, 4 },
+	{ "reap", offsetof(struct cpblk_store, reap_wq), 0, 2 },
+};
+
+static struct workqueue_struct **queue(struct cpblk_store *s, unsigned int i)
+{
+	return (void *)s + queues[i].offset;
+}
+
+int cpblk_work_init(struct cpblk_store *s)
+{
+	unsigned int i;
+
+	INIT_WORK(&s->flush_work, cpblk_flush_work);
+	INIT_WORK(&s->commit_work, commit_work);
+	INIT_WORK(&s->release_work, release_work);
+	INIT_WORK(&s->refill_work, refill_work);
+	INIT_WORK(&s->reap_work, reap_work);
+	INIT_WORK(&s->failed_work, failed_work);
+	INIT_DELAYED_WORK(&s->tick_work, tick_work);
+	for (i = 0; i < ARRAY_SIZE(queues); i++) {
+		*queue(s, i) = alloc_workqueue("cpblk_%s/%llu",
+					       WQ_UNBOUND | WQ_MEM_RECLAIM |
+					       queues[i].flags,
+					       queues[i].max_active,
+					       queues[i].name, s->serial);
+		if (!*queue(s, i))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void cpblk_work_exit(struct cpblk_store *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(queues); i++)
+		if (*queue(s, i))
+			destroy_workqueue(*queue(s, i));
+}
