@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cpblk: the command line tool. The table of commands, and what is the same
+ * for all of them.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool.h"
+
+static const struct command commands[] = {
+	{ "Stores:", NULL, NULL, NULL },
+	{ "format", cmd_format, "write a new store onto two devices or files",
+	  "[OPTION...] STORE METADATA DATA" },
+	{ "open", cmd_open, "bring up a store and the disks of its volumes",
+	  "[--read-only] METADATA DATA" },
+	{ "close", cmd_close, "write everything back and take a store down",
+	  "[STORE]" },
+	{ "status", cmd_status, "show how full stores are and what uses their disks",
+	  "[--json] [STORE]" },
+	{ "sync", cmd_sync, "write everything back now", "[--reclaim] [STORE]" },
+	{ "events", cmd_events, "show what happens, as it happens", "[--json]" },
+	{ "Volumes:", NULL, NULL, NULL },
+	{ "create", cmd_create, "make an empty volume of any size",
+	  "[OPTION...] VOLUME SIZE" },
+	{ "remove", cmd_remove, "remove volumes and their checkpoints",
+	  "[--keep-checkpoints] VOLUME..." },
+	{ "resize", cmd_resize, "make a volume larger or smaller, in use or not",
+	  "[--shrink] VOLUME [+]SIZE" },
+	{ "ls", cmd_ls, "list volumes, or the checkpoints of volumes",
+	  "[--json] [VOLUME...]" },
+	{ "Checkpoints:", NULL, NULL, NULL },
+	{ "snap", cmd_snap, "take a checkpoint of volumes, all at one instant",
+	  "[OPTION...] VOLUME[@NAME]..." },
+	{ "log", cmd_log, "draw the history", "[--json] [VOLUME]" },
+	{ "restore", cmd_restore, "give a volume the content of a checkpoint",
+	  "[OPTION...] VOLUME@NAME | VOLUME CHECKPOINT" },
+	{ "undo", cmd_undo, "go back to before the last restore",
+	  "[OPTION...] VOLUME" },
+	{ "fork", cmd_fork, "make a new volume from a checkpoint",
+	  "[OPTION...] CHECKPOINT VOLUME" },
+	{ "rm", cmd_rm, "delete checkpoints", "CHECKPOINT..." },
+	{ "attach", cmd_attach, "make a read-only disk of a checkpoint",
+	  "CHECKPOINT..." },
+	{ "detach", cmd_detach, "remove that disk", "CHECKPOINT..." },
+};
+
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const char about[] =
+	"VOLUME@NAME is a checkpoint, VOLUME@HEAD the one that a volume follows now,\n"
+	"VOLUME@HEAD~2 the second one before that, VOLUME the live disk.\n"
+	"'cpblk COMMAND --help' says more, and so does cpblk(8).\n"
+	"Exit codes: 0 done, 1 refused or failed, 2 wrong usage.";
+
+static void print_help(FILE *to)
+{
+	const struct command *command;
+
+	fprintf(to, "usage: cpblk [-s STORE] COMMAND [ARGUMENT...]\n");
+	for (command = commands; command < commands + NR_COMMANDS; command++) {
+		if (command->run)
+			fprintf(to, "  %-8s  %s\n", command->name,
+				command->summary);
+		else
+			fprintf(to, "\n%s\n", command->name);
+	}
+	fprintf(to, "\n%s\n", about);
+}
+
+int refuse(const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("cpblk: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return FAILED;
+}
+
+int wrong_use(const struct tool *tool, const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "cpblk %s: ", tool->command->name);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fprintf(stderr, "\nusage: cpblk %s %s\n", tool->command->name,
+		tool->command->usage);
+	return WRONG_USE;
+}
+
+static const struct command *find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NR_COMMANDS; i++) {
+		if (commands[i].run && !strcmp(commands[i].name, name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct tool tool = { 0 };
+	int at = 1, rc;
+
+	while (at < argc && argv[at][0] == '-') {
+		if (!strcmp(argv[at], "--help") || !strcmp(argv[at], "-h")) {
+			print_help(stdout);
+			return DONE;
+		}
+		if ((strcmp(argv[at], "-s") && strcmp(argv[at], "--store")) ||
+		    at + 1 == argc)
+			break;
+		tool.store = argv[at + 1];
+		at += 2;
+	}
+	if (at == argc) {
+		print_help(stderr);
+		return WRONG_USE;
+	}
+	tool.command = find_command(argv[at]);
+	if (!tool.command) {
+		fprintf(stderr, "cpblk: there is no %s '%s'; 'cpblk --help' lists all\n",
+			argv[at][0] == '-' ? "option" : "command", argv[at]);
+		return WRONG_USE;
+	}
+	rc = tool.command->run(&tool, argc - at, argv + at);
+	cpblk_disconnect(tool.link);
+	if ((fflush(stdout) || ferror(stdout)) && rc == DONE)
+		rc = refuse("cannot write to the standard output");
+	return rc;
+}

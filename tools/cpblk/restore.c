@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cpblk restore and cpblk undo: give a volume the content of a checkpoint.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "tool.h"
+
+static const char about[] =
+	"VOLUME@NAME goes back to a checkpoint of the volume itself; with two arguments\n"
+	"CHECKPOINT may be one of another volume. Nothing is lost: what the disk held is\n"
+	"kept as a safety checkpoint, and 'cpblk undo VOLUME' goes back to it. It works\n"
+	"under a running VM; a filesystem that this host has mounted must be unmounted\n"
+	"first. The first time printed is for how long I/O was held back, the second one\n"
+	"until all was durable, both in the kernel.";
+
+static const char undo_about[] =
+	"Gives a volume back what it held before its last restore. An undo is a restore\n"
+	"too, so undoing it goes forward again.";
+
+struct request {
+	bool no_safety;
+	bool force;
+	struct number generation;
+};
+
+static int report_json(const struct cpblk_volume_info *v,
+		       const struct cpblk_checkpoint_info *c,
+		       const struct cpblk_restored *r)
+{
+	struct json_object *o = json_object_new_object();
+	char label[OBJECT_MAX];
+
+	json_put_string(o, "volume", v->name);
+	json_put_string(o, "device", v->device);
+	json_put_string(o, "checkpoint", checkpoint_label(c, label));
+	json_put_number(o, "checkpoint_id", c->id);
+	json_object_object_add(o, "safety", r->safety_id ?
+			       json_object_new_string(r->safety) : NULL);
+	json_object_object_add(o, "safety_id", r->safety_id ?
+			       json_object_new_uint64(r->safety_id) : NULL);
+	json_put_number(o, "size", r->size);
+	json_put_number(o, "generation", r->generation);
+	json_put_number(o, "freeze_ns", r->freeze_ns);
+	json_put_number(o, "total_ns", r->total_ns);
+	return json_print(o, false);
+}
+
+static int report(const struct tool *tool, const struct cpblk_volume_info *v,
+		  const struct cpblk_checkpoint_info *c,
+		  const struct cpblk_restored *r)
+{
+	char label[OBJECT_MAX], times[2 * TEXT_MAX], size[TEXT_MAX];
+
+	if (tool->json)
+		return report_json(v, c, r);
+	printf("%s is %s now  (%s)\n", v->name, checkpoint_label(c, label),
+	       show_times(r->freeze_ns, r->total_ns, times));
+	if (r->size != v->size)
+		printf("its size is %s now\n", show_size(r->size, size));
+	if (r->safety_id)
+		printf("what it held is %s@%s: 'cpblk undo %s' goes back\n", v->name,
+		       r->safety, v->name);
+	return DONE;
+}
+
+static int restore(struct tool *tool, const char *store,
+		   const struct cpblk_volume_info *v,
+		   const struct cpblk_checkpoint_info *c,
+		   const struct request *request)
+{
+	struct cpblk_restored result;
+	char label[OBJECT_MAX], use[USE_MAX];
+	struct cpblk_error err;
+	unsigned int flags = 0;
+
+	if (request->no_safety)
+		flags |= CPBLK_RESTORE_NO_SAFETY;
+	if (request->force)
+		flags |= CPBLK_RESTORE_FORCE;
+	checkpoint_label(c, label);
+	if (!cpblk_restore(tool->link, store, v->name, c->id, flags,
+			   request->generation.given ? &request->generation.value :
+						       NULL,
+			   &result, &err))
+		return report(tool, v, c, &result);
+	if (err.code == EBUSY && device_use(v->device, use))
+		return refuse("cannot restore volume %s to %s: /dev/%s is %s; stop using it, or say --force",
+			      v->name, label, v->device, use);
+	return refuse("cannot restore volume %s to %s: %s", v->name, label, err.text);
+}
+
+int cmd_restore(struct tool *tool, int argc, char **argv)
+{
+	struct cpblk_checkpoint_info checkpoint;
+	struct cpblk_volume_info volume;
+	struct cpblk_store_info store;
+	struct request request = { 0 };
+	struct object o;
+	const struct option_row rows[] = {
+		{ 'f', "force", NULL, "even if a filesystem is mounted from the disk",
+		  OPTION_FLAG, &request.force },
+		{ 0, "no-safety", NULL, "do not keep what the disk held",
+		  OPTION_FLAG, &request.no_safety },
+		{ 'g', "if-generation", "N", "only if the volume's generation is N",
+		  OPTION_NUMBER, &request.generation },
+		OPTION_JSON(tool),
+	};
+	int rc = OPTIONS(tool, &argc, &argv, rows, about, 1, 2);
+
+	if (rc >= 0)
+		return rc;
+	rc = argc > 1 ? parse_volume(tool, argv[0]) : DONE;
+	if (rc == DONE)
+		rc = parse_object(tool, argv[argc - 1], &o);
+	if (rc)
+		return rc;
+	if (argc == 1 && !o.volume[0])
+		return wrong_use(tool, "which volume gets the content of '%s'?",
+				 argv[0]);
+	if (tool_store(tool, &store))
+		return FAILED;
+	rc = find_checkpoint(tool, store.name, argv[argc - 1], &checkpoint);
+	if (rc == DONE)
+		rc = find_volume(tool, store.name, argc > 1 ? argv[0] : o.volume,
+				 &volume);
+	return rc ? rc : restore(tool, store.name, &volume, &checkpoint, &request);
+}
+
+int cmd_undo(struct tool *tool, int argc, char **argv)
+{
+	struct cpblk_checkpoint_info checkpoint;
+	struct cpblk_volume_info volume;
+	struct cpblk_store_info store;
+	struct request request = { 0 };
+	struct cpblk_error err;
+	const struct option_row rows[] = {
+		{ 'f', "force", NULL, "even if a filesystem is mounted from the disk",
+		  OPTION_FLAG, &request.force },
+		OPTION_JSON(tool),
+	};
+	int rc = OPTIONS(tool, &argc, &argv, rows, undo_about, 1, 1);
+
+	if (rc >= 0)
+		return rc;
+	rc = parse_volume(tool, argv[0]);
+	if (rc)
+		return rc;
+	if (tool_store(tool, &store) ||
+	    find_volume(tool, store.name, argv[0], &volume))
+		return FAILED;
+	if (!volume.undo_id)
+		return refuse("volume %s has no restore to undo", argv[0]);
+	if (cpblk_checkpoint_get(tool->link, store.name, NULL, NULL, volume.undo_id,
+				 &checkpoint, &err) ||
+	    (checkpoint.flags & CPBLK_POINT_HIDDEN))
+		return refuse("the safety checkpoint of volume %s's last restore is deleted; 'cpblk log %s' shows what there is",
+			      argv[0], argv[0]);
+	return restore(tool, store.name, &volume, &checkpoint, &request);
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * libcpblk: the C interface to the cpblk driver.
+ *
+ * It speaks the netlink protocol of include/cpblk.yaml, and is the only part
+ * of the tools that does. It prints nothing, never exits and keeps no global
+ * state; one link may be used by one thread at a time.
+ *
+ * Every function that can fail returns 0, or -errno with @err filled in (it
+ * may be NULL). Lists and other memory handed out are freed with free(), if
+ * not said otherwise. Sizes and amounts are bytes, times are nanoseconds since
+ * 1970. A string that does not apply is empty, a number is 0.
+ */
+#ifndef CPBLK_H
+#define CPBLK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/cpblk.h>
+
+#define CPBLK_ERROR_MAX		255	/* of a sentence, without its NUL */
+#define CPBLK_DEVICE_MAX	31	/* of a device's name, without its NUL */
+
+struct cpblk;
+
+/**
+ * struct cpblk_error - what went wrong
+ * @code: errno
+ * @text: a sentence without a full stop; the driver's own where it gave one
+ */
+struct cpblk_error {
+	int code;
+	char text[CPBLK_ERROR_MAX + 1];
+};
+
+/**
+ * cpblk_connect() - get a link to the driver
+ *
+ * -ENOENT: the module is not loaded.
+ */
+int cpblk_connect(struct cpblk **link, struct cpblk_error *err);
+
+/** cpblk_disconnect() - the end of a link, which may be NULL */
+void cpblk_disconnect(struct cpblk *link);
+
+/* ---- Stores ---- */
+
+/**
+ * struct cpblk_store_info - what is known of an open store
+ * @name: its name
+ * @meta_path: metadata device, as it was named when the store was opened
+ * @data_path: data device
+ * @error: why the store has failed
+ * @uuid: its UUID
+ * @state: enum cpblk_store_state
+ * @chunk_size: unit in which data is allocated
+ * @meta_size: size of the metadata device in use
+ * @meta_used: how much of it is taken
+ * @data_size: size of the data device in use
+ * @data_used: how much of it volumes and checkpoints hold
+ * @data_busy: the same with what is in flight and what waits to be released
+ * @epoch: counts checkpoints
+ * @txn: last durable transaction
+ * @journal_size: size of the journal
+ * @journal_used: how much of it replay would read
+ * @nr_volumes: its volumes
+ * @nr_checkpoints: its checkpoints, without hidden ones
+ * @nr_hidden: deleted checkpoints that are not gone yet
+ * @counters: what it has done, by enum cpblk_counter
+ */
+struct cpblk_store_info {
+	char name[CPBLK_NAME_MAX + 1];
+	char meta_path[CPBLK_PATH_MAX + 1];
+	char data_path[CPBLK_PATH_MAX + 1];
+	char error[CPBLK_ERROR_MAX + 1];
+	uint8_t uuid[CPBLK_UUID_LEN];
+	uint32_t state;
+	uint32_t chunk_size;
+	uint64_t meta_size;
+	uint64_t meta_used;
+	uint64_t data_size;
+	uint64_t data_used;
+	uint64_t data_busy;
+	uint64_t epoch;
+	uint64_t txn;
+	uint64_t journal_size;
+	uint64_t journal_used;
+	uint64_t nr_volumes;
+	uint64_t nr_checkpoints;
+	uint64_t nr_hidden;
+	uint64_t counters[CPBLK_COUNTER_MAX + 1];
+};
+
+/**
+ * cpblk_store_open() - bring up a store from its two block devices
+ * @flags: enum cpblk_open_flags
+ * @info: gets name and UUID only (may be NULL)
+ */
+int cpblk_store_open(struct cpblk *link, const char *meta, const char *data,
+		     unsigned int flags, struct cpblk_store_info *info,
+		     struct cpblk_error *err);
+
+/** cpblk_store_close() - write everything back and take a store down */
+int cpblk_store_close(struct cpblk *link, const char *store,
+		      struct cpblk_error *err);
+
+/** cpblk_store_sync() - write back; @flags: enum cpblk_sync_flags */
+int cpblk_store_sync(struct cpblk *link, const char *store, unsigned int flags,
+		     struct cpblk_error *err);
+
+/** cpblk_store_get() - one store by name */
+int cpblk_store_get(struct cpblk *link, const char *store,
+		    struct cpblk_store_info *info, struct cpblk_error *err);
+
+/** cpblk_store_list() - all open stores */
+int cpblk_store_list(struct cpblk *link, struct cpblk_store_info **list,
+		     size_t *nr, struct cpblk_error *err);
+
+/* ---- Volumes ---- */
+
+/**
+ * struct cpblk_volume_info - what is known of a volume and its head
+ * @store: the store it is in
+ * @name: its name
+ * @device: its block device, without /dev
+ * @uuid: its UUID
+ * @flags: enum cpblk_volume_flags
+ * @open_count: how many have the device open
+ * @id: its number
+ * @size: of the virtual disk
+ * @created: when
+ * @generation: raised by each restore
+ * @undo_id: checkpoint that undoes the last restore, or 0
+ * @head_id: number of its head
+ * @parent_id: checkpoint that the head follows, or 0
+ * @epoch: the head's
+ * @referenced: data that can be read through the head
+ * @written: part of it that the parent doesn't have
+ * @dead: data that the parent has and the head has not
+ */
+struct cpblk_volume_info {
+	char store[CPBLK_NAME_MAX + 1];
+	char name[CPBLK_NAME_MAX + 1];
+	char device[CPBLK_DEVICE_MAX + 1];
+	uint8_t uuid[CPBLK_UUID_LEN];
+	uint32_t flags;
+	uint32_t open_count;
+	uint64_t id;
+	uint64_t size;
+	uint64_t created;
+	uint64_t generation;
+	uint64_t undo_id;
+	uint64_t head_id;
+	uint64_t parent_id;
+	uint64_t epoch;
+	uint64_t referenced;
+	uint64_t written;
+	uint64_t dead;
+};
+
+/** struct cpblk_new_volume - what a volume that was just made is called */
+struct cpblk_new_volume {
+	char name[CPBLK_NAME_MAX + 1];
+	char device[CPBLK_DEVICE_MAX + 1];
+	uint8_t uuid[CPBLK_UUID_LEN];
+	uint64_t id;
+};
+
+/** cpblk_volume_create() - make an empty volume; @flags: enum cpblk_volume_flags */
+int cpblk_volume_create(struct cpblk *link, const char *store, const char *volume,
+			uint64_t size, unsigned int flags,
+			struct cpblk_new_volume *made, struct cpblk_error *err);
+
+/** cpblk_volume_remove() - remove one; @flags: enum cpblk_remove_flags */
+int cpblk_volume_remove(struct cpblk *link, const char *store, const char *volume,
+			unsigned int flags, struct cpblk_error *err);
+
+/** cpblk_volume_resize() - set the size; what is beyond a smaller one is lost */
+int cpblk_volume_resize(struct cpblk *link, const char *store, const char *volume,
+			uint64_t size, struct cpblk_error *err);
+
+/** cpblk_volume_get() - one volume by name */
+int cpblk_volume_get(struct cpblk *link, const char *store, const char *volume,
+		     struct cpblk_volume_info *info, struct cpblk_error *err);
+
+/** cpblk_volume_list() - all volumes of a store, or of all stores (NULL) */
+int cpblk_volume_list(struct cpblk *link, const char *store,
+		      struct cpblk_volume_info **list, size_t *nr,
+		      struct cpblk_error *err);
+
+/* ---- Checkpoints ---- */
+
+/**
+ * struct cpblk_checkpoint_info - what is known of a checkpoint
+ * @store: the store it is in
+ * @volume: the volume it was made on, empty if that is removed
+ * @name: its name
+ * @message: what its maker says of it
+ * @device: its read-only block device while it is attached
+ * @flags: enum cpblk_point_flags
+ * @children: how many checkpoints and heads follow it
+ * @pins: how many uses keep it from being deleted
+ * @volume_id: number of the volume
+ * @id: its number
+ * @parent_id: checkpoint that it follows, or 0
+ * @epoch: the one it closed
+ * @time: when it was taken
+ * @size: of the virtual disk
+ * @referenced: data that can be read through it
+ * @written: part of it that the parent doesn't have
+ * @dead: data that the parent has and it has not
+ */
+struct cpblk_checkpoint_info {
+	char store[CPBLK_NAME_MAX + 1];
+	char volume[CPBLK_NAME_MAX + 1];
+	char name[CPBLK_NAME_MAX + 1];
+	char message[CPBLK_MESSAGE_MAX + 1];
+	char device[CPBLK_DEVICE_MAX + 1];
+	uint32_t flags;
+	uint32_t children;
+	uint32_t pins;
+	uint64_t volume_id;
+	uint64_t id;
+	uint64_t parent_id;
+	uint64_t epoch;
+	uint64_t time;
+	uint64_t size;
+	uint64_t referenced;
+	uint64_t written;
+	uint64_t dead;
+};
+
+/** struct cpblk_taken - a checkpoint that was taken */
+struct cpblk_taken {
+	char volume[CPBLK_NAME_MAX + 1];
+	char name[CPBLK_NAME_MAX + 1];
+	uint64_t volume_id;
+	uint64_t id;
+};
+
+/**
+ * struct cpblk_snap - checkpoints to take at one instant, and what became of it
+ * @volumes: names
+ * @nr: how many
+ * @name: of the checkpoints, or NULL: each gets its volume's next
+ * @message: or NULL
+ * @flags: enum cpblk_snap_flags
+ * @taken: result, one for each volume
+ * @nr_taken: how many
+ * @freeze_ns: result: for how long the maps were locked
+ * @total_ns: result: how long it took in the kernel until all was durable
+ */
+struct cpblk_snap {
+	const char *const *volumes;
+	size_t nr;
+	const char *name;
+	const char *message;
+	unsigned int flags;
+	struct cpblk_taken *taken;
+	size_t nr_taken;
+	uint64_t freeze_ns;
+	uint64_t total_ns;
+};
+
+/** cpblk_snap() - take checkpoints, all or none */
+int cpblk_snap(struct cpblk *link, const char *store, struct cpblk_snap *snap,
+	       struct cpblk_error *err);
+
+/**
+ * struct cpblk_restored - what a restore did
+ * @checkpoint: the one whose content the volume has now
+ * @safety: safety checkpoint that was taken of what it had before
+ * @checkpoint_id: number
+ * @safety_id: number, or 0
+ * @size: the volume's now
+ * @generation: the volume's now
+ * @freeze_ns: for how long I/O was held back
+ * @total_ns: how long it took in the kernel until all was durable
+ */
+struct cpblk_restored {
+	char checkpoint[CPBLK_NAME_MAX + 1];
+	char safety[CPBLK_NAME_MAX + 1];
+	uint64_t checkpoint_id;
+	uint64_t safety_id;
+	uint64_t size;
+	uint64_t generation;
+	uint64_t freeze_ns;
+	uint64_t total_ns;
+};
+
+/**
+ * cpblk_restore() - give a volume the content of a checkpoint
+ * @id: of any checkpoint of the store
+ * @flags: enum cpblk_restore_flags
+ * @if_generation: NULL, or the generation that the volume must have (-ESTALE)
+ */
+int cpblk_restore(struct cpblk *link, const char *store, const char *volume,
+		  uint64_t id, unsigned int flags, const uint64_t *if_generation,
+		  struct cpblk_restored *result, struct cpblk_error *err);
+
+/** cpblk_fork() - make a volume from a checkpoint; @flags: enum cpblk_volume_flags */
+int cpblk_fork(struct cpblk *link, const char *store, uint64_t id,
+	       const char *volume, unsigned int flags,
+	       struct cpblk_new_volume *made, struct cpblk_error *err);
+
+/**
+ * cpblk_checkpoint_get() - one checkpoint
+ * @volume: name of the volume it was made on, with @name; else NULL
+ * @name: its name, with @volume; else NULL
+ * @id: its number where no names are given; hidden ones have only that
+ */
+int cpblk_checkpoint_get(struct cpblk *link, const char *store,
+			 const char *volume, const char *name, uint64_t id,
+			 struct cpblk_checkpoint_info *info,
+			 struct cpblk_error *err);
+
+/**
+ * cpblk_checkpoint_list() - all checkpoints, hidden ones as well
+ * @store: of this store, or of all stores (NULL)
+ * @volume: those made on this volume, or all (NULL)
+ *
+ * In the order of their numbers, which is the order they were taken in.
+ */
+int cpblk_checkpoint_list(struct cpblk *link, const char *store,
+			  const char *volume, struct cpblk_checkpoint_info **list,
+			  size_t *nr, struct cpblk_error *err);
+
+/** cpblk_checkpoint_delete() - delete one; its space comes back later */
+int cpblk_checkpoint_delete(struct cpblk *link, const char *store, uint64_t id,
+			    struct cpblk_error *err);
+
+/** cpblk_attach() - make a read-only device of a checkpoint */
+int cpblk_attach(struct cpblk *link, const char *store, uint64_t id,
+		 char device[CPBLK_DEVICE_MAX + 1], struct cpblk_error *err);
+
+/** cpblk_detach() - remove the device of a checkpoint */
+int cpblk_detach(struct cpblk *link, const char *store, uint64_t id,
+		 struct cpblk_error *err);
+
+/* ---- Events ---- */
+
+/**
+ * struct cpblk_event_info - something that happened
+ * @type: enum cpblk_event; others may come from a newer driver
+ * @store: where
+ * @volume: to which volume, or the one that a fork made
+ * @device: its block device; the checkpoint's where one was attached
+ * @checkpoint: which checkpoint
+ * @safety: restored: safety checkpoint of what was there before
+ * @error: store failed: why
+ * @volume_id: number
+ * @checkpoint_id: number
+ * @safety_id: number
+ * @size: the volume's
+ * @generation: restored: the volume's
+ * @taken: snapped: the checkpoints
+ * @nr_taken: how many
+ */
+struct cpblk_event_info {
+	int type;
+	char store[CPBLK_NAME_MAX + 1];
+	char volume[CPBLK_NAME_MAX + 1];
+	char device[CPBLK_DEVICE_MAX + 1];
+	char checkpoint[CPBLK_NAME_MAX + 1];
+	char safety[CPBLK_NAME_MAX + 1];
+	char error[CPBLK_ERROR_MAX + 1];
+	uint64_t volume_id;
+	uint64_t checkpoint_id;
+	uint64_t safety_id;
+	uint64_t size;
+	uint64_t generation;
+	struct cpblk_taken *taken;
+	size_t nr_taken;
+};
+
+/**
+ * cpblk_subscribe() - from now on, events come to this link
+ *
+ * It takes no requests any more.
+ */
+int cpblk_subscribe(struct cpblk *link, struct cpblk_error *err);
+
+/** cpblk_event_fd() - a descriptor that polls readable when events are there */
+int cpblk_event_fd(struct cpblk *link);
+
+/**
+ * cpblk_event_next() - wait for events and hand them to @fn
+ * @fn: called for each; what it returns, if not 0, ends the call. The event is
+ *	gone when it returns.
+ *
+ * Return: 0 after at least one message, what @fn returned, -ENOBUFS: events
+ * came too fast and some were lost; go on calling.
+ */
+int cpblk_event_next(struct cpblk *link,
+		     int (*fn)(void *arg, const struct cpblk_event_info *event),
+		     void *arg, struct cpblk_error *err);
+
+#endif /* CPBLK_H */

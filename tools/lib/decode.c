@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How the attributes of an answer become the structures of cpblk.h: one table
+ * for each.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "link.h"
+
+#define MEMBER(type, member)	offsetof(struct type, member), \
+				sizeof(((struct type *)0)->member)
+#define U32(a, type, member)	{ a, CPBLK_FIELD_U32, MEMBER(type, member) }
+#define U64(a, type, member)	{ a, CPBLK_FIELD_U64, MEMBER(type, member) }
+#define STRING(a, type, member)	{ a, CPBLK_FIELD_STRING, MEMBER(type, member) }
+#define BINARY(a, type, member)	{ a, CPBLK_FIELD_BINARY, MEMBER(type, member) }
+
+#define LAYOUT(name, type, fields)					\
+const struct cpblk_layout name = {					\
+	fields, sizeof(fields) / sizeof((fields)[0]), sizeof(struct type)	\
+}
+
+static const struct cpblk_field store_fields[] = {
+	STRING(CPBLK_A_STORE, cpblk_store_info, name),
+	STRING(CPBLK_A_META_PATH, cpblk_store_info, meta_path),
+	STRING(CPBLK_A_DATA_PATH, cpblk_store_info, data_path),
+	STRING(CPBLK_A_ERROR, cpblk_store_info, error),
+	BINARY(CPBLK_A_STORE_UUID, cpblk_store_info, uuid),
+	U32(CPBLK_A_STATE, cpblk_store_info, state),
+	U32(CPBLK_A_CHUNK_SIZE, cpblk_store_info, chunk_size),
+	U64(CPBLK_A_META_SIZE, cpblk_store_info, meta_size),
+	U64(CPBLK_A_META_USED, cpblk_store_info, meta_used),
+	U64(CPBLK_A_DATA_SIZE, cpblk_store_info, data_size),
+	U64(CPBLK_A_DATA_USED, cpblk_store_info, data_used),
+	U64(CPBLK_A_DATA_BUSY, cpblk_store_info, data_busy),
+	U64(CPBLK_A_EPOCH, cpblk_store_info, epoch),
+	U64(CPBLK_A_TXN, cpblk_store_info, txn),
+	U64(CPBLK_A_JOURNAL_SIZE, cpblk_store_info, journal_size),
+	U64(CPBLK_A_JOURNAL_USED, cpblk_store_info, journal_used),
+	U64(CPBLK_A_NR_VOLUMES, cpblk_store_info, nr_volumes),
+	U64(CPBLK_A_NR_CHECKPOINTS, cpblk_store_info, nr_checkpoints),
+	U64(CPBLK_A_NR_HIDDEN, cpblk_store_info, nr_hidden),
+};
+
+static const struct cpblk_field volume_fields[] = {
+	STRING(CPBLK_A_STORE, cpblk_volume_info, store),
+	STRING(CPBLK_A_VOLUME, cpblk_volume_info, name),
+	STRING(CPBLK_A_DEVICE, cpblk_volume_info, device),
+	BINARY(CPBLK_A_VOLUME_UUID, cpblk_volume_info, uuid),
+	U32(CPBLK_A_VOLUME_FLAGS, cpblk_volume_info, flags),
+	U32(CPBLK_A_OPEN_COUNT, cpblk_volume_info, open_count),
+	U64(CPBLK_A_VOLUME_ID, cpblk_volume_info, id),
+	U64(CPBLK_A_SIZE, cpblk_volume_info, size),
+	U64(CPBLK_A_CREATED, cpblk_volume_info, created),
+	U64(CPBLK_A_GENERATION, cpblk_volume_info, generation),
+	U64(CPBLK_A_UNDO_ID, cpblk_volume_info, undo_id),
+	U64(CPBLK_A_HEAD_ID, cpblk_volume_info, head_id),
+	U64(CPBLK_A_PARENT_ID, cpblk_volume_info, parent_id),
+	U64(CPBLK_A_EPOCH, cpblk_volume_info, epoch),
+	U64(CPBLK_A_REFERENCED, cpblk_volume_info, referenced),
+	U64(CPBLK_A_WRITTEN, cpblk_volume_info, written),
+	U64(CPBLK_A_DEAD, cpblk_volume_info, dead),
+};
+
+static const struct cpblk_field new_volume_fields[] = {
+	STRING(CPBLK_A_VOLUME, cpblk_new_volume, name),
+	STRING(CPBLK_A_DEVICE, cpblk_new_volume, device),
+	BINARY(CPBLK_A_VOLUME_UUID, cpblk_new_volume, uuid),
+	U64(CPBLK_A_VOLUME_ID, cpblk_new_volume, id),
+};
+
+static const struct cpblk_field checkpoint_fields[] = {
+	STRING(CPBLK_A_STORE, cpblk_checkpoint_info, store),
+	STRING(CPBLK_A_VOLUME, cpblk_checkpoint_info, volume),
+	STRING(CPBLK_A_CHECKPOINT, cpblk_checkpoint_info, name),
+	STRING(CPBLK_A_MESSAGE, cpblk_checkpoint_info, message),
+	STRING(CPBLK_A_DEVICE, cpblk_checkpoint_info, device),
+	U32(CPBLK_A_POINT_FLAGS, cpblk_checkpoint_info, flags),
+	U32(CPBLK_A_CHILDREN, cpblk_checkpoint_info, children),
+	U32(CPBLK_A_PINS, cpblk_checkpoint_info, pins),
+	U64(CPBLK_A_VOLUME_ID, cpblk_checkpoint_info, volume_id),
+	U64(CPBLK_A_CHECKPOINT_ID, cpblk_checkpoint_info, id),
+	U64(CPBLK_A_PARENT_ID, cpblk_checkpoint_info, parent_id),
+	U64(CPBLK_A_EPOCH, cpblk_checkpoint_info, epoch),
+	U64(CPBLK_A_TIME, cpblk_checkpoint_info, time),
+	U64(CPBLK_A_SIZE, cpblk_checkpoint_info, size),
+	U64(CPBLK_A_REFERENCED, cpblk_checkpoint_info, referenced),
+	U64(CPBLK_A_WRITTEN, cpblk_checkpoint_info, written),
+	U64(CPBLK_A_DEAD, cpblk_checkpoint_info, dead),
+};
+
+static const struct cpblk_field taken_fields[] = {
+	STRING(CPBLK_A_VOLUME, cpblk_taken, volume),
+	STRING(CPBLK_A_CHECKPOINT, cpblk_taken, name),
+	U64(CPBLK_A_VOLUME_ID, cpblk_taken, volume_id),
+	U64(CPBLK_A_CHECKPOINT_ID, cpblk_taken, id),
+};
+
+static const struct cpblk_field restored_fields[] = {
+	STRING(CPBLK_A_CHECKPOINT, cpblk_restored, checkpoint),
+	STRING(CPBLK_A_SAFETY, cpblk_restored, safety),
+	U64(CPBLK_A_CHECKPOINT_ID, cpblk_restored, checkpoint_id),
+	U64(CPBLK_A_SAFETY_ID, cpblk_restored, safety_id),
+	U64(CPBLK_A_SIZE, cpblk_restored, size),
+	U64(CPBLK_A_GENERATION, cpblk_restored, generation),
+	U64(CPBLK_A_FREEZE_NS, cpblk_restored, freeze_ns),
+	U64(CPBLK_A_TOTAL_NS, cpblk_restored, total_ns),
+};
+
+static const struct cpblk_field event_fields[] = {
+	STRING(CPBLK_A_STORE, cpblk_event_info, store),
+	STRING(CPBLK_A_VOLUME, cpblk_event_info, volume),
+	STRING(CPBLK_A_DEVICE, cpblk_event_info, device),
+	STRING(CPBLK_A_CHECKPOINT, cpblk_event_info, checkpoint),
+	STRING(CPBLK_A_SAFETY, cpblk_event_info, safety),
+	STRING(CPBLK_A_ERROR, cpblk_event_info, error),
+	U64(CPBLK_A_VOLUME_ID, cpblk_event_info, volume_id),
+	U64(CPBLK_A_CHECKPOINT_ID, cpblk_event_info, checkpoint_id),
+	U64(CPBLK_A_SAFETY_ID, cpblk_event_info, safety_id),
+	U64(CPBLK_A_SIZE, cpblk_event_info, size),
+	U64(CPBLK_A_GENERATION, cpblk_event_info, generation),
+};
+
+LAYOUT(cpblk_store_layout, cpblk_store_info, store_fields);
+LAYOUT(cpblk_volume_layout, cpblk_volume_info, volume_fields);
+LAYOUT(cpblk_new_volume_layout, cpblk_new_volume, new_volume_fields);
+LAYOUT(cpblk_checkpoint_layout, cpblk_checkpoint_info, checkpoint_fields);
+static LAYOUT(taken_layout, cpblk_taken, taken_fields);
+LAYOUT(cpblk_restored_layout, cpblk_restored, restored_fields);
+LAYOUT(cpblk_event_layout, cpblk_event_info, event_fields);
+
+/* Copies what is there; what is longer than its place is cut off. */
+static void decode_field(const struct cpblk_field *field, char *to,
+			 struct nlattr *attr)
+{
+	size_t len = nla_len(attr);
+
+	switch (field->type) {
+	case CPBLK_FIELD_U32:
+	case CPBLK_FIELD_U64:
+		if (len == field->size)
+			memcpy(to, nla_data(attr), len);
+		break;
+	case CPBLK_FIELD_STRING:
+		len = strnlen(nla_data(attr), len);
+		if (len >= field->size)
+			len = field->size - 1;
+		memcpy(to, nla_data(attr), len);
+		break;
+	case CPBLK_FIELD_BINARY:
+		memcpy(to, nla_data(attr), len < field->size ? len : field->size);
+		break;
+	}
+}
+
+void cpblk_decode(const struct cpblk_layout *layout, void *to,
+		  struct nlattr **attrs)
+{
+	const struct cpblk_field *field;
+	size_t i;
+
+	memset(to, 0, layout->size);
+	for (i = 0; i < layout->nr; i++) {
+		field = &layout->fields[i];
+		if (attrs[field->attr])
+			decode_field(field, (char *)to + field->offset,
+				     attrs[field->attr]);
+	}
+}
+
+void cpblk_decode_counters(struct cpblk_store_info *info, struct nlattr *nest)
+{
+	struct nlattr *attr;
+	int left;
+
+	nla_for_each_nested(attr, nest, left) {
+		if (nla_type(attr) > CPBLK_COUNTER_PAD &&
+		    nla_type(attr) <= CPBLK_COUNTER_MAX &&
+		    nla_len(attr) == sizeof(uint64_t))
+			info->counters[nla_type(attr)] = nla_get_u64(attr);
+	}
+}
+
+int cpblk_decode_taken(struct nlattr *first, int len, struct cpblk_taken **taken,
+		       size_t *nr)
+{
+	struct nlattr *attr, *attrs[CPBLK_A_MAX + 1];
+	struct cpblk_taken *list, *grown;
+	int left;
+
+	list = NULL;
+	*nr = 0;
+	nla_for_each_attr(attr, first, len, left) {
+		if (nla_type(attr) != CPBLK_A_POINT)
+			continue;
+		grown = reallocarray(list, *nr + 1, sizeof(*list));
+		if (!grown || nla_parse_nested(attrs, CPBLK_A_MAX, attr, NULL) < 0) {
+			free(grown ? grown : list);
+			return grown ? -EBADMSG : -ENOMEM;
+		}
+		list = grown;
+		cpblk_decode(&taken_layout, &list[(*nr)++], attrs);
+	}
+	*taken = list;
+	return 0;
+}

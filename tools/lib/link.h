@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of libcpblk share: the link, requests, and how attributes
+ * become structures. Not for the library's users: those have cpblk.h.
+ */
+#ifndef CPBLK_LINK_H
+#define CPBLK_LINK_H
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/socket.h>
+
+#include "cpblk.h"
+
+/**
+ * struct cpblk - a link to the driver
+ * @sock: socket, connected to generic netlink
+ * @family: number that the family has on this kernel
+ */
+struct cpblk {
+	struct nl_sock *sock;
+	int family;
+};
+
+/** cpblk_fail() - fill @err and return -@code; @code is an errno, > 0 */
+int cpblk_fail(struct cpblk_error *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** cpblk_fail_nl() - the same for an error of libnl, which is not an errno */
+int cpblk_fail_nl(struct cpblk_error *err, int nl_error, const char *what);
+
+/** struct cpblk_answer - what is called with the attributes of each answer */
+struct cpblk_answer {
+	int (*fn)(void *arg, struct nlattr **attrs, struct nlattr *first, int len);
+	void *arg;
+};
+
+/** cpblk_request() - a new request for an operation, or NULL */
+struct nl_msg *cpblk_request(struct cpblk *link, int cmd);
+
+/**
+ * cpblk_call() - send a request, free it, and hear all answers
+ * @msg: from cpblk_request(); NULL stands for one there was no memory for
+ * @flags: NLM_F_DUMP or 0
+ * @answer: NULL if none is expected
+ *
+ * -EAGAIN: a list changed while it was read; ask again.
+ */
+int cpblk_call(struct cpblk *link, struct nl_msg *msg, int flags,
+	       const struct cpblk_answer *answer, struct cpblk_error *err);
+
+/** cpblk_parse() - the attributes of a received message, by number */
+int cpblk_parse(struct nlmsghdr *hdr, struct nlattr *attrs[CPBLK_A_MAX + 1],
+		struct nlattr **first, int *len);
+
+/* ---- From attributes to structures ---- */
+
+enum cpblk_field_type {
+	CPBLK_FIELD_U32,
+	CPBLK_FIELD_U64,
+	CPBLK_FIELD_STRING,
+	CPBLK_FIELD_BINARY,
+};
+
+/** struct cpblk_field - where an attribute goes; @size in bytes */
+struct cpblk_field {
+	int attr;
+	enum cpblk_field_type type;
+	size_t offset, size;
+};
+
+/** struct cpblk_layout - all fields of a structure */
+struct cpblk_layout {
+	const struct cpblk_field *fields;
+	size_t nr, size;
+};
+
+extern const struct cpblk_layout cpblk_store_layout;
+extern const struct cpblk_layout cpblk_volume_layout;
+extern const struct cpblk_layout cpblk_new_volume_layout;
+extern const struct cpblk_layout cpblk_checkpoint_layout;
+extern const struct cpblk_layout cpblk_restored_layout;
+extern const struct cpblk_layout cpblk_event_layout;
+
+/** cpblk_decode() - clear @to and fill it with the attributes that are there */
+void cpblk_decode(const struct cpblk_layout *layout, void *to,
+		  struct nlattr **attrs);
+
+/** cpblk_decode_counters() - fill the counters of a store */
+void cpblk_decode_counters(struct cpblk_store_info *info, struct nlattr *nest);
+
+/** cpblk_decode_taken() - all points of a message, as an array */
+int cpblk_decode_taken(struct nlattr *first, int len, struct cpblk_taken **taken,
+		       size_t *nr);
+
+#endif /* CPBLK_LINK_H */
