@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A store next to a model of it: plain arrays, copied by every checkpoint.
+ *
+ * Each operation is done to both; model_compare() reads every virtual chunk of
+ * every volume and checkpoint through the engine and compares. Contents are
+ * numbers that are never used twice, so that a chunk that was freed too early
+ * and written again is seen wherever it is still mapped.
+ */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include "sim.h"
+
+#define MODEL_VOLUMES	8
+#define MODEL_POINTS	64
+
+struct model_map {
+	u64 id;			/* of the checkpoint, 0: none here */
+	int volume;
+	u64 *content;		/* by virtual chunk; 0: a hole */
+};
+
+struct model {
+	struct sim disk;
+	struct cpb_store *s;
+	u64 size;		/* of each volume, chunks */
+	u64 next;		/* content of the next chunk written */
+	u64 seed;
+	unsigned int names;
+	struct cpb_volume *volume[MODEL_VOLUMES];
+	struct model_map head[MODEL_VOLUMES], point[MODEL_POINTS];
+};
+
+void model_init(struct model *m, u64 seed, u64 meta_blocks, u64 chunks, u64 size);
+void model_free(struct model *m);
+u64 model_random(struct model *m, u64 below);
+
+void model_create(struct model *m, int v);
+void model_write(struct model *m, int v, u64 vchunk, u64 len);
+void model_discard(struct model *m, int v, u64 vchunk, u64 len);
+int model_snap(struct model *m, int v);
+void model_restore(struct model *m, int v, int p, bool safety);
+void model_fork(struct model *m, int p, int v);
+void model_delete(struct model *m, int p);
+void model_remove(struct model *m, int v);
+void model_reopen(struct model *m);
+
+/** model_step() - one random operation of those above */
+void model_step(struct model *m);
+
+void model_compare(struct model *m);
+
+#endif /* MODEL_H */

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Simulated devices for the engine: see sim.h.
+ */
+#include <criterion/criterion.h>
+
+#include "sim.h"
+
+static int sim_read(void *ctx, u64 block, void *data)
+{
+	struct sim *d = ctx;
+
+	if (block >= d->meta_blocks)
+		return -EIO;
+	if (d->meta[block])
+		memcpy(data, d->meta[block], CPB_BLOCK_SIZE);
+	else
+		memset(data, 0, CPB_BLOCK_SIZE);
+	return 0;
+}
+
+static int sim_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
+		     unsigned int flags)
+{
+	struct sim *d = ctx;
+
+	if (flags & (CPB_WRITE_PREFLUSH | CPB_WRITE_FLUSH_DATA))
+		d->flushes++;
+	for (; nr--; vec++) {
+		if (vec->block >= d->meta_blocks)
+			return -EIO;
+		if (!d->fail_write)
+			return -EIO;
+		if (d->fail_write > 0)
+			d->fail_write--;
+		if (!d->meta[vec->block])
+			d->meta[vec->block] = malloc(CPB_BLOCK_SIZE);
+		memcpy(d->meta[vec->block], vec->data, CPB_BLOCK_SIZE);
+		d->writes++;
+	}
+	return 0;
+}
+
+static int sim_flush_data(void *ctx)
+{
+	struct sim *d = ctx;
+
+	d->flushes++;
+	return 0;
+}
+
+static int sim_label(void *ctx, void *data, bool write)
+{
+	struct sim *d = ctx;
+
+	if (write)
+		memcpy(d->label, data, CPB_BLOCK_SIZE);
+	else
+		memcpy(data, d->label, CPB_BLOCK_SIZE);
+	return 0;
+}
+
+static void sim_kick(void *ctx, unsigned int why)
+{
+	struct sim *d = ctx;
+
+	d->kicked |= why;
+}
+
+static u64 sim_now(void *ctx)
+{
+	struct sim *d = ctx;
+
+	return ++d->time;
+}
+
+const struct cpb_ops sim_ops = {
+	.read = sim_read,
+	.write = sim_write,
+	.flush_data = sim_flush_data,
+	.label = sim_label,
+	.kick = sim_kick,
+	.now = sim_now,
+};
+
+void sim_init(struct sim *d, u64 meta_blocks, u64 chunks)
+{
+	memset(d, 0, sizeof(*d));
+	d->meta_blocks = meta_blocks;
+	d->chunks = chunks;
+	d->chunk_shift = CPB_CHUNK_SHIFT_MIN;
+	d->meta = calloc(meta_blocks, sizeof(*d->meta));
+	d->data = calloc(chunks, sizeof(*d->data));
+	d->fail_write = -1;
+}
+
+void sim_free(struct sim *d)
+{
+	u64 i;
+
+	for (i = 0; i < d->meta_blocks; i++)
+		free(d->meta[i]);
+	free(d->meta);
+	free(d->data);
+}
+
+u64 sim_data_bytes(const struct sim *d)
+{
+	return CPB_DATA_START + (d->chunks << d->chunk_shift);
+}
+
+void sim_format(struct sim *d)
+{
+	struct cpb_params p = {
+		.meta_blocks = d->meta_blocks,
+		.data_bytes = sim_data_bytes(d),
+		.chunk_shift = d->chunk_shift,
+		.name = "sim",
+		.uuid = "0123456789abcde",
+		.cookie = "cookie",
+	};
+	char why[CPB_ERROR_LEN];
+	int err = cpb_format(&sim_ops, d, &p, why);
+
+	cr_assert_eq(err, 0, "format: %s", why);
+}
+
+struct cpb_store *sim_open(struct sim *d)
+{
+	struct cpb_store *s = NULL;
+	char why[CPB_ERROR_LEN];
+	int err = cpb_open(&sim_ops, d, d->meta_blocks, sim_data_bytes(d), 2, 0,
+			   &s, why);
+
+	cr_assert_eq(err, 0, "open: %s", why);
+	return s;
+}
+
+void sim_idle(struct cpb_store *s)
+{
+	int err;
+
+	do {
+		err = cpb_commit(s);
+		cr_assert_eq(err, 0, "commit: %d", err);
+		cpb_release(s);
+		while ((err = cpb_reap(s)) > 0)
+			;
+		cr_assert_eq(err, 0, "reap: %d", err);
+	} while (cpb_dirty(s));
+	port_rcu_barrier();
+}
+
+static void line(void *arg, const char *text)
+{
+	unsigned int *n = arg;
+
+	if ((*n)++ < 20)
+		cr_log_error("check: %s", text);
+}
+
+void sim_check(struct cpb_store *s)
+{
+	struct cpb_check_report r;
+	unsigned int n = 0;
+	int err = cpb_check(s, &r, line, &n);
+
+	cr_assert(!err && !n, "check: error %d, %u complaints", err, n);
+	cr_assert_eq(r.chunks_reachable, r.chunks_allocated);
+	cr_assert_eq(r.blocks_reachable, r.blocks_allocated);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Simulated devices for the engine, in memory.
+ *
+ * The metadata device keeps its blocks. Of the data device only what matters
+ * is kept: one number for each chunk, its content.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "../../kmod/core/cpb.h"
+
+struct sim {
+	u64 meta_blocks, chunks;
+	unsigned int chunk_shift;
+	u8 **meta;		/* NULL: zeroes */
+	u64 *data;
+	u8 label[CPB_BLOCK_SIZE];
+	u64 time;
+	unsigned int kicked;	/* CPB_KICK_* since it was last cleared */
+	u64 writes, flushes;	/* of metadata blocks, of either device */
+	long fail_write;	/* this many writes from now, writes fail; < 0: never */
+};
+
+extern const struct cpb_ops sim_ops;
+
+void sim_init(struct sim *d, u64 meta_blocks, u64 chunks);
+void sim_free(struct sim *d);
+u64 sim_data_bytes(const struct sim *d);
+
+/** sim_format() - an empty store named "sim", or the test fails */
+void sim_format(struct sim *d);
+
+/** sim_open() - open it, or the test fails */
+struct cpb_store *sim_open(struct sim *d);
+
+/** sim_idle() - do all that is to be done in the background */
+void sim_idle(struct cpb_store *s);
+
+/** sim_check() - cpb_check(), or the test fails with what it says */
+void sim_check(struct cpb_store *s);
+
+#endif /* SIM_H */

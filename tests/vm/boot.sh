@@ -1,0 +1,148 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# One boot of a guest: what it is given, and what the host makes of what it
+# says. Sourced, never run. Uses KERNEL (a name), MODE (test, demo or shell)
+# and WORK (a folder that is removed at the end).
+
+. "$VM/rootfs.sh"
+. "$VM/qemu.sh"
+
+# shellcheck disable=SC2153 # KERNEL is the caller's
+
+# Emulation with all debug options on takes its time.
+slowness()
+{
+	[ "$KERNEL" = debug ] && echo 4 || echo 1
+}
+
+# make_initrd SCENARIO-FILE...: sets INITRD. Behind the cached base goes what
+# changes from run to run; the kernel unpacks one after the other.
+make_initrd()
+{
+	local root=$WORK/root file name program path base rows cols
+
+	new_root "$root"
+	mkdir -p "$root"/cpblk/{guest,scenarios}
+	cp "$VM"/guest/* "$root/cpblk/guest/"
+	cp "$VM/scenarios/lib.sh" "$@" "$root/cpblk/scenarios/"
+	[ ! -e "$VM/shell.sh" ] || cp "$VM/shell.sh" "$root/cpblk/scenarios/"
+	[ ! -e "$BUILD/$KERNEL/cpblk.ko" ] ||
+		cp "$BUILD/$KERNEL/cpblk.ko" "$root/cpblk/"
+	[ ! -x "$BUILD/tools/cpblk" ] ||
+		add_programs "$root" "$BUILD/tools/cpblk"
+	for file in "$TOP"/tools/*.rules "$TOP"/tools/*/*.rules; do
+		[ ! -e "$file" ] || install -D -m 644 "$file" \
+			"$root/usr/lib/udev/rules.d/${file##*/}"
+	done
+
+	: >"$root/cpblk/list"
+	for file; do
+		name=$(basename "$file" .sh)
+		echo "$name|$(timeout_of "$file")|$(header "$file" modules '')|$(header "$file" module yes)"
+		for program in $(header "$file" programs ''); do
+			path=$program
+			[ ! -x "$TOP/$program" ] || path=$TOP/$program
+			add_programs "$root" "$path" >&2
+		done
+	done >>"$root/cpblk/list"
+
+	# For the prompt, which is to fill the terminal it is shown in.
+	read -r rows cols < <(stty size 2>/dev/null </dev/tty || echo 24 80)
+	cat >"$root/cpblk/plan" <<-EOF
+		token=$TOKEN
+		mode=$MODE
+		boot=$BOOT
+		disks='${DISKS[*]-}'
+		hung_task_secs=$((30 * $(slowness)))
+		module_depends='$(modinfo -F depends "$root/cpblk/cpblk.ko" 2>/dev/null | tr , ' ')'
+		rows=$rows
+		cols=$cols
+		term=${TERM:-vt100}
+	EOF
+
+	INITRD=$WORK/initrd
+	base=$("$VM/build-base" "$KERNEL")
+	{
+		cat "$base"
+		pack "$root"
+	} >"$INITRD"
+}
+
+timeout_of()
+{
+	echo $(($(header "$1" timeout 60) * $(slowness)))
+}
+
+# The machine goes away with the script, however that ends.
+VM_PID=
+stop_vm()
+{
+	[ -n "$VM_PID" ] || return 0
+	kill -KILL "$VM_PID" 2>/dev/null || true
+	wait "$VM_PID" 2>/dev/null || true
+	VM_PID=
+}
+
+# boot LOG MEMORY SCENARIO-FILE...: boots and listens. Adds to RESULTS one
+# line "NAME PASS|FAIL SECONDS REASON" for each scenario that started, and
+# sets CRASHED to the scenario that asked for a power cut.
+boot()
+{
+	local log=$1 memory=$2 line rest name state deadline file
+	local current='' in grace=${CPBLK_GRACE:-30}
+
+	shift 2
+	TOKEN=$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
+	CRASHED=
+	make_initrd "$@"
+	qemu_command "$(kernel_dir "$KERNEL")" "$INITRD" "$memory" "$log" "${DISKS[@]}"
+
+	exec {in}< <(exec "${COMMAND[@]}" </dev/null 2>&1)
+	VM_PID=$!
+	deadline=$((SECONDS + (grace + 30) * $(slowness)))
+	state="did not start a scenario"
+
+	while :; do
+		if ! read -r -t $((deadline > SECONDS ? deadline - SECONDS : 1)) -u "$in" line; then
+			[ $SECONDS -lt $deadline ] || state="no word for too long: $state"
+			break
+		fi
+		line=${line%$'\r'}
+		rest=${line#* }
+		case $line in
+		"START $TOKEN "*)
+			name=${rest#* }
+			current=$name
+			state="the machine ended without a verdict"
+			deadline=$((SECONDS + 60 * $(slowness) + grace))
+			for file; do
+				[ "$(basename "$file" .sh)" != "$name" ] ||
+					deadline=$((SECONDS + $(timeout_of "$file") + grace))
+			done
+			;;
+		"RESULT $TOKEN "*)
+			RESULTS+=("${rest#* }")
+			current=
+			;;
+		"END $TOKEN "*)
+			break
+			;;
+		"CRASH $TOKEN "*)
+			CRASHED=${rest#* }
+			current=
+			;;
+		*)
+			printf '%s\n' "$line"
+			;;
+		esac
+	done
+	stop_vm
+	exec {in}<&-
+
+	if [ -n "$current" ]; then
+		RESULTS+=("$current FAIL - $state")
+	elif [ -z "$CRASHED" ] && [ ${#RESULTS[@]} = 0 ]; then
+		RESULTS+=("start FAIL - $state")
+	fi
+}

@@ -1,0 +1,169 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What scenarios share. A scenario starts with
+#
+#	. "${0%/*}/lib.sh"
+#
+# and passes if it gets to its end: any command that fails ends it.
+
+set -Eeuo pipefail
+trap 'failed "line $LINENO of ${BASH_SOURCE[0]##*/}: $BASH_COMMAND"' ERR
+
+# Says so in the log, and keeps the first failure for the harness's verdict.
+failed()
+{
+	echo "FAILED: $*" >&2
+	[ -s /tmp/failure ] || echo "$*" >/tmp/failure
+}
+
+# Device-mapper programs make their device nodes themselves, until there is udev.
+export DM_DISABLE_UDEV=1
+
+# at_exit COMMAND...: runs when the scenario ends, last come first served.
+AT_EXIT=()
+at_exit()
+{
+	AT_EXIT=("$(printf '%q ' "$@")" "${AT_EXIT[@]}")
+}
+
+run_at_exit()
+{
+	local rc=$? command
+
+	trap - ERR
+	set +e
+	for command in "${AT_EXIT[@]}"; do
+		eval "$command" || {
+			failed "at exit: $command"
+			[ $rc -ne 0 ] || rc=1
+		}
+	done
+	exit $rc
+}
+trap run_at_exit EXIT
+
+# fail MESSAGE...: ends the scenario.
+fail()
+{
+	trap - ERR
+	failed "line ${BASH_LINENO[0]}: $*"
+	exit 1
+}
+
+# ok MESSAGE...: says what was shown to work, for the reader of the log.
+ok()
+{
+	echo "ok: $*"
+}
+
+# expect_fail REGEX COMMAND...: the command must fail, and say why.
+expect_fail()
+{
+	local regex=$1 output rc=0
+
+	shift
+	output=$("$@" 2>&1) || rc=$?
+	[ $rc -ne 0 ] || fail "succeeded, but must fail: $*"
+	# 128 and more is death by a signal: no way to refuse.
+	[ $rc -lt 124 ] || fail "died with $rc: $*: $output"
+	[[ $output =~ $regex ]] || fail "said '$output', not '$regex': $*"
+	ok "refused: $*: $output"
+}
+
+# figure NAME VALUE: a measurement, shown by the host.
+figure()
+{
+	echo "FIGURE $1 $2"
+	echo "FIGURE $1 $2" >/dev/ttyS1
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for()
+{
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || fail "never came true: $*"
+		sleep 0.1
+	done
+}
+
+# make_brd COUNT SIZE_MB: RAM disks /dev/ram0 and on. No discard, no cache.
+make_brd()
+{
+	modprobe brd rd_nr="$1" rd_size=$(($2 * 1024)) max_part=0
+	at_exit rmmod brd
+}
+
+# make_null_blk NAME SIZE_MB [CACHE_MB] [ATTRIBUTE=VALUE...]: a RAM disk with
+# discard, and with a volatile write cache if CACHE_MB is not 0. Sets REPLY to
+# its device.
+make_null_blk()
+{
+	local dir=/sys/kernel/config/nullb/$1 setting
+
+	modprobe null_blk nr_devices=0
+	mkdir "$dir"
+	at_exit remove_null_blk "$1"
+	echo "$2" >"$dir/size"
+	echo "${3:-0}" >"$dir/cache_size"
+	echo 1 >"$dir/memory_backed"
+	echo 1 >"$dir/discard"
+	for setting in "${@:4}"; do
+		echo "${setting#*=}" >"$dir/${setting%%=*}"
+	done
+	echo 1 >"$dir/power"
+	REPLY=/dev/nullb$(<"$dir/index")
+	# 6.12 names the disk as its folder.
+	[ -b "$REPLY" ] || REPLY=/dev/$1
+	wait_for 5 test -b "$REPLY"
+}
+
+remove_null_blk()
+{
+	echo 0 >"/sys/kernel/config/nullb/$1/power"
+	rmdir "/sys/kernel/config/nullb/$1"
+}
+
+# dev_for [STORE/]VOLUME[@CHECKPOINT]: the device of a volume, or of an attached
+# checkpoint, by what sysfs says of it.
+dev_for()
+{
+	local volume=${1##*/} store= point= dir
+
+	[[ $1 != */* ]] || store=${1%%/*}
+	[[ $volume != *@* ]] || point=${volume#*@}
+	for dir in /sys/block/cpblk*/cpblk; do
+		[ "$(<"$dir/volume")" = "${volume%@*}" ] || continue
+		[ -z "$store" ] || [ "$(<"$dir/store")" = "$store" ] || continue
+		[ "$(cat "$dir/checkpoint" 2>/dev/null)" = "$point" ] || continue
+		dir=${dir%/cpblk}
+		echo "/dev/${dir##*/}"
+		return
+	done
+	fail "no device for volume $1"
+}
+
+# start_udev: for scenarios that need udev's links and events.
+start_udev()
+{
+	[ -e /proc/sys/fs/inotify ] ||
+		fail "no inotify in this kernel, so no udev: see \"# kernels:\""
+	unset DM_DISABLE_UDEV
+	systemd-udevd --daemon
+	at_exit udevadm control --exit
+	udevadm trigger --action=add --subsystem-match=block
+	udevadm settle
+}
+
+# crash: the machine goes down as in a power cut, and comes up with the same
+# disks to run the scenario again. BOOT counts from 1. Needs "# disks:".
+crash()
+{
+	echo "CRASH $TOKEN $SCENARIO" >/dev/ttyS1
+	stty -F /dev/ttyS1 raw
+	echo b >/proc/sysrq-trigger
+	sleep 60
+}

@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The thin line through every layer: format, open, create, a filesystem,
+# checkpoint, destroy, restore, close, open again.
+#
+# timeout: 120
+# modules: ext4 null_blk
+
+. "${0%/*}/lib.sh"
+
+make_null_blk meta 64 1
+meta=$REPLY
+make_null_blk data 512 1
+data=$REPLY
+
+cpblk format s "$meta" "$data"
+cpblk open "$meta" "$data"
+cpblk create vm1 1G
+dev=$(dev_for vm1)
+mkfs.ext4 -q "$dev"
+mkdir -p /tmp/mnt
+mount "$dev" /tmp/mnt
+cp -r /usr/bin /tmp/mnt/
+(cd /tmp/mnt && find . -type f -print0 | xargs -0 sha256sum) >/tmp/sums
+sync -f /tmp/mnt
+cpblk snap vm1 -m "before the accident"
+rm -rf /tmp/mnt/bin
+umount /tmp/mnt
+dd if=/dev/urandom of="$dev" bs=1M count=64 oflag=direct status=none
+cpblk restore vm1@v1
+e2fsck -fn "$dev"
+mount "$dev" /tmp/mnt
+(cd /tmp/mnt && sha256sum --quiet -c /tmp/sums)
+umount /tmp/mnt
+cpblk log vm1
+cpblk fork vm1@v1 vm2
+e2fsck -fn "$(dev_for vm2)"
+cpblk close
+cpblk open "$meta" "$data"
+dev=$(dev_for vm1)
+e2fsck -fn "$dev"
+mount "$dev" /tmp/mnt
+(cd /tmp/mnt && sha256sum --quiet -c /tmp/sums)
+umount /tmp/mnt
+cpblk log vm1
+cpblk status
+cpblk close
+ok "everything is there"
