@@ -131,7 +131,7 @@ struct cpb_status {
 	u64 data_chunks, data_used;	/* used: allocated, by the trees */
 	u64 data_busy;			/* used, in flight and waiting to be released */
 	u64 meta_free;			/* blocks that writes may still take */
-	u64 epoch, txn;
+	u64 epoch, txn, next_id;
 	u64 journal_blocks, journal_used;
 	u64 nr_volumes, nr_checkpoints, nr_hidden; /* hidden: still being reclaimed */
 	u64 cached_blocks, dirty_blocks; /* in kernel memory */

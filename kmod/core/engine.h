@@ -423,6 +423,8 @@ int cpb_root_node(struct cpb_edit *e, struct cpb_node **node);
 int cpb_path_find(struct cpb_edit *e, const u64 *key, struct cpb_path *path);
 bool cpb_path_next_key(struct cpb_edit *e, struct cpb_path *path, u64 *key);
 void cpb_path_own(struct cpb_edit *e, struct cpb_path *path);
+void cpb_path_lower(struct cpb_edit *e, struct cpb_path *path,
+		    const u64 *key);
 void cpb_path_insert(struct cpb_edit *e, struct cpb_path *path,
 		     const u64 *entry);
 void cpb_path_erase(struct cpb_edit *e, struct cpb_path *path,

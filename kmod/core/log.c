@@ -125,11 +125,12 @@ static u32 batch_crc(const struct cpb_vec *vec, unsigned int blocks)
 static int batch_place(struct cpb_log *log, unsigned int blocks, u64 txn)
 {
 	struct cpb_log_place *h = &log->head;
-	u64 skip = h->block + blocks > log->blocks ? log->blocks - h->block : 0;
+	bool wrap = h->block + blocks > log->blocks;
+	u64 skip = wrap ? log->blocks - h->block : 0;
 
 	if (h->written + skip + blocks - log->tail > log->blocks)
 		return -ENOSPC;
-	if (skip) {
+	if (wrap) {
 		h->block = 0;
 		h->written += skip;
 	}

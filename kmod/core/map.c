@@ -379,6 +379,7 @@ static void put(struct cpb_volume *v, struct cpb_edit *e, struct cpb_path *path,
 		path->slot[0] = first;
 		insert(e, path, &m);
 	} else {
+		cpb_path_lower(e, path, &m.vchunk);
 		set_entry(n, first, &m);
 		cpb_path_erase(e, path, first + 1, last - first - 1);
 	}

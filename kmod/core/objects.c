@@ -581,7 +581,7 @@ void cpb_objects_free(struct cpb_store *s)
 {
 	u32 i;
 
-	for (i = 0; i < s->slots.nr; i++) {
+	for (i = 0; s->slots.v && i < s->slots.nr; i++) {
 		if (s->slots.v[i].type == CPB_OBJECT_POINT)
 			cpb_point_free(s->slots.v[i].p);
 		else

@@ -339,6 +339,7 @@ void cpb_status(struct cpb_store *s, struct cpb_status *st)
 	flags = port_lock(&s->lock);
 	st->data_used = s->space.used + s->space.change;
 	st->epoch = s->epoch;
+	st->next_id = s->next_id;
 	st->txn = s->durable_txn;
 	st->nr_checkpoints = s->nr_checkpoints;
 	st->nr_hidden = s->nr_hidden;

@@ -394,6 +394,26 @@ static void insert_at(struct cpb_edit *e, struct cpb_path *path,
 }
 
 /**
+ * cpb_path_lower() - an entry with this key comes into the leaf of the path
+ *
+ * The first key of a node may be above it: no key may be above what is below.
+ * The path is owned.
+ */
+void cpb_path_lower(struct cpb_edit *e, struct cpb_path *path, const u64 *key)
+{
+	unsigned int level, i;
+
+	for (level = 1; level < path->levels; level++) {
+		__le64 *first = cpb_entry(e->cls, path->node[level], 0);
+
+		if (path->slot[level] || compare(e->cls, first, key) <= 0)
+			continue;
+		for (i = 0; i < e->cls->keys; i++)
+			first[i] = cpu_to_le64(key[i]);
+	}
+}
+
+/**
  * cpb_path_insert() - put an entry into the leaf at path->slot[0]
  *
  * The path is owned, or empty: then this is the tree's first entry. It can't
@@ -401,8 +421,6 @@ static void insert_at(struct cpb_edit *e, struct cpb_path *path,
  */
 void cpb_path_insert(struct cpb_edit *e, struct cpb_path *path, const u64 *entry)
 {
-	unsigned int level, i;
-
 	if (!path->levels) {
 		struct cpb_node *n = new_node(e, 0);
 
@@ -411,15 +429,7 @@ void cpb_path_insert(struct cpb_edit *e, struct cpb_path *path, const u64 *entry
 		put_entry(e, n, 0, entry);
 		return;
 	}
-	/* An entry before all others: the keys on the way must not be above it. */
-	for (level = path->levels - 1; level; level--) {
-		__le64 *first = cpb_entry(e->cls, path->node[level], 0);
-
-		if (path->slot[level] || compare(e->cls, first, entry) <= 0)
-			break;
-		for (i = 0; i < e->cls->keys; i++)
-			first[i] = cpu_to_le64(entry[i]);
-	}
+	cpb_path_lower(e, path, entry);
 	insert_at(e, path, 0, path->slot[0], entry);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * speccheck SPEC HEADER: compares the specification with the uapi header.
- * speccheck --kernel SPEC: compares it with the running driver.
+ * speccheck HEADER: compares the specification with the uapi header.
+ * speccheck --kernel: compares it with the running driver.
  *
  * Says what differs, and ends with "N passed, N failed", counting the parts that
  * were compared; the exit code is 0 if all passed.
@@ -118,21 +118,19 @@ int main(int argc, char **argv)
 {
 	static struct spec spec;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: speccheck SPEC HEADER\n       speccheck --kernel SPEC\n");
+	if (argc != 2) {
+		fprintf(stderr, "usage: speccheck HEADER | --kernel\n");
 		return 2;
 	}
+	spec_load(&spec);
+	part("specification is complete");
 	if (!strcmp(argv[1], "--kernel")) {
-		spec_load(&spec, argv[2]);
-		part("specification is complete");
 		check_kernel(&spec);
 		part("driver is as specified");
 	} else {
-		spec_load(&spec, argv[1]);
-		part("specification is complete");
 		check_spec(&spec);
 		part("specification makes sense");
-		check_header(&spec, argv[2]);
+		check_header(&spec, argv[1]);
 		part("header is as specified");
 	}
 	printf("%u passed, %u failed\n", passed, failed);

@@ -76,7 +76,7 @@ struct spec {
 };
 
 /** spec_load() - read the YAML; ends the program if it can't be understood */
-void spec_load(struct spec *spec, const char *path);
+void spec_load(struct spec *spec);
 
 const struct attr_set *spec_set(const struct spec *spec, const char *name);
 const struct attr *spec_attr(const struct attr_set *set, const char *name);

@@ -375,19 +375,28 @@ static void load_ops(struct spec *spec, yaml_node_t *map)
 	}
 }
 
-void spec_load(struct spec *spec, const char *path)
+/* The specification is part of the program, which may run far from its source. */
+__asm__(".section .rodata\n"
+	"spec_yaml: .incbin \"" SPEC_PATH "\"\n"
+	"spec_yaml_end:\n"
+	".previous");
+
+extern const unsigned char spec_yaml[] __asm__("spec_yaml");
+extern const unsigned char spec_yaml_end[] __asm__("spec_yaml_end");
+
+void spec_load(struct spec *spec)
 {
-	FILE *file = fopen(path, "r");
 	yaml_node_t *root, *list, *n;
 	yaml_parser_t parser;
 	yaml_node_item_t *i;
 
 	memset(spec, 0, sizeof(*spec));
-	if (!file || !yaml_parser_initialize(&parser))
-		die("cannot open %s", path);
-	yaml_parser_set_input_file(&parser, file);
+	if (!yaml_parser_initialize(&parser))
+		die("out of memory");
+	yaml_parser_set_input_string(&parser, spec_yaml,
+				     (size_t)(spec_yaml_end - spec_yaml));
 	if (!yaml_parser_load(&parser, &document))
-		die("%s:%zu: %s", path, parser.problem_mark.line + 1, parser.problem);
+		die("line %zu: %s", parser.problem_mark.line + 1, parser.problem);
 	root = yaml_document_get_root_node(&document);
 	only_keys(root, "name", "protocol", "doc", "uapi-header", "c-family-name",
 		  "c-version-name", "kernel-policy", "max-by-define", "version",
@@ -408,5 +417,4 @@ void spec_load(struct spec *spec, const char *path)
 	}
 	yaml_document_delete(&document);
 	yaml_parser_delete(&parser);
-	fclose(file);
 }

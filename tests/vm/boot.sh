@@ -40,9 +40,13 @@ make_initrd()
 	for file; do
 		name=$(basename "$file" .sh)
 		echo "$name|$(timeout_of "$file")|$(header "$file" modules '')|$(header "$file" module yes)"
+		[ "$(header "$file" kernel-headers no)" = no ] ||
+			tar -C "$(kernel_dir "$KERNEL")/root/usr/src" \
+				-cf "$root/cpblk/headers.tar" .
 		for program in $(header "$file" programs ''); do
 			path=$program
-			[ ! -x "$TOP/$program" ] || path=$TOP/$program
+			[ ! -x "$BUILD/progs/$program" ] ||
+				path=$BUILD/progs/$program
 			add_programs "$root" "$path" >&2
 		done
 	done >>"$root/cpblk/list"

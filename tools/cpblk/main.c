@@ -20,6 +20,8 @@ static const struct command commands[] = {
 	{ "status", cmd_status, "show how full stores are and what uses their disks",
 	  "[--json] [STORE]" },
 	{ "sync", cmd_sync, "write everything back now", "[--reclaim] [STORE]" },
+	{ "check", cmd_check, "look for damage in a store that is not open",
+	  "[--json] METADATA DATA" },
 	{ "events", cmd_events, "show what happens, as it happens", "[--json]" },
 	{ "Volumes:", NULL, NULL, NULL },
 	{ "create", cmd_create, "make an empty volume of any size",

@@ -35,7 +35,8 @@ static void print_help(const struct command *command,
 	for (i = 0; i < nr; i++)
 		print_option(rows[i].letter, rows[i].name, rows[i].arg,
 			     rows[i].help);
-	if (command->run != cmd_format && command->run != cmd_open)
+	if (command->run != cmd_format && command->run != cmd_open &&
+	    command->run != cmd_check)
 		print_option('s', "store", "STORE",
 			     "the store, where several are open");
 	print_option('h', "help", NULL, "print this");

@@ -56,6 +56,7 @@ struct tool {
 int cmd_format(struct tool *tool, int argc, char **argv);
 int cmd_open(struct tool *tool, int argc, char **argv);
 int cmd_close(struct tool *tool, int argc, char **argv);
+int cmd_check(struct tool *tool, int argc, char **argv);
 int cmd_sync(struct tool *tool, int argc, char **argv);
 int cmd_create(struct tool *tool, int argc, char **argv);
 int cmd_remove(struct tool *tool, int argc, char **argv);

@@ -167,3 +167,55 @@ crash()
 	echo b >/proc/sysrq-trigger
 	sleep 60
 }
+
+# by_speed FAST SLOW: FAST, or SLOW on the debug kernel, which is slow.
+by_speed()
+{
+	if [ -e /sys/kernel/debug/kmemleak ]; then
+		echo "$2"
+	else
+		echo "$1"
+	fi
+}
+
+# number_of KEY: of a JSON text on stdin, the first number with that key.
+number_of()
+{
+	sed -n "s/^.*\"$1\": \([0-9]*\).*$/\1/p" | head -n 1
+}
+
+# make_store NAME META_MB DATA_MB [OPTION...]: formats and opens a store on RAM
+# disks with volatile caches. Sets META and DATA.
+make_store()
+{
+	make_null_blk "$1-meta" "$2" 1
+	META=$REPLY
+	make_null_blk "$1-data" "$3" 1
+	DATA=$REPLY
+	cpblk format "${@:4}" "$1" "$META" "$DATA"
+	cpblk open "$META" "$DATA"
+}
+
+# check_store META DATA: an independent walk through a closed store finds
+# nothing wrong, and nothing allocated that it does not reach.
+check_store()
+{
+	local report leaked
+
+	report=$(cpblk check --json "$1" "$2") || {
+		echo "$report"
+		fail "the store on $1 and $2 is damaged"
+	}
+	leaked=$(($(number_of chunks_allocated <<<"$report") -
+		$(number_of chunks_reachable <<<"$report")))
+	figure leaked_chunks $leaked
+	[ $leaked = 0 ] || fail "$leaked chunks leaked on $2"
+}
+
+# finish_store NAME META DATA: reclaims, closes and checks it.
+finish_store()
+{
+	cpblk sync --reclaim "$1"
+	cpblk close "$1"
+	check_store "$2" "$3"
+}

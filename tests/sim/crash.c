@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Power cuts: random histories on simulated devices, cut after every write.
+ *
+ * After each write to either device, states are made of what the power cut may
+ * have left of the caches: every subset of the writes in them if there are at
+ * most eight, else a sample, some with torn blocks. Each state is opened,
+ * recovered, checked to the last block, and compared: it must be the state
+ * after some operation, none older than the last one that was acknowledged as
+ * durable.
+ *
+ * States are compared by a hash of the content of every volume and checkpoint.
+ * Contents are numbers that are never written twice, so what belonged to an
+ * earlier owner of a chunk can't pass for the right thing.
+ */
+#include <getopt.h>
+
+#include "disk.h"
+
+#define VOLUMES		4
+#define POINTS		12
+#define SIZE		48	/* chunks of each volume */
+#define META_BLOCKS	4096
+#define CHUNKS		1024
+#define EXHAUSTIVE	8
+
+struct map {
+	u64 id;
+	u64 content[SIZE];
+};
+
+struct world {
+	struct disk disk;
+	struct cpb_store *s;
+	u64 seed, next_content;
+	unsigned int names;
+	struct cpb_volume *volume[VOLUMES];
+	struct map head[VOLUMES], point[POINTS];
+	/* hash[i] is the state after i operations; acked of them are durable. */
+	u64 *hash, nr, acked, room;
+};
+
+static struct {
+	u64 seed, step, states, budget, violations, points;
+	bool verbose, reap;
+} run;
+
+static u64 rnd(u64 *seed, u64 below)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed % below;
+}
+
+static u64 mix(u64 a, u64 b)
+{
+	a = (a ^ b * 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL;
+	return a ^ a >> 32;
+}
+
+static void violation(const char *what, const char *detail)
+{
+	run.violations++;
+	printf("VIOLATION after %llu steps: %s%s%s\n  repeat: crash --seed %llu --states %llu\n",
+	       (unsigned long long)run.step, what, detail ? ": " : "",
+	       detail ? detail : "", (unsigned long long)run.seed,
+	       (unsigned long long)run.budget);
+	if (run.violations > 10)
+		exit(1);
+}
+
+static void must(int err, const char *what)
+{
+	if (!err)
+		return;
+	fprintf(stderr, "crash: %s failed: %d (seed %llu, step %llu)\n", what, err,
+		(unsigned long long)run.seed, (unsigned long long)run.step);
+	exit(2);
+}
+
+/* ---- The state as a hash ---- */
+
+static u64 map_hash(const u64 *content)
+{
+	u64 h = 0;
+	int i;
+
+	for (i = 0; i < SIZE; i++)
+		if (content[i])
+			h += mix(i + 1, content[i]);
+	return h;
+}
+
+static u64 head_hash(u64 id, const u64 *content)
+{
+	return mix(mix(id, 1), map_hash(content));
+}
+
+static u64 point_hash(u64 id, const u64 *content)
+{
+	return mix(mix(id, 2), map_hash(content));
+}
+
+static u64 model_hash(struct world *w)
+{
+	u64 h = 0;
+	int i;
+
+	for (i = 0; i < VOLUMES; i++)
+		if (w->head[i].id)
+			h += head_hash(w->head[i].id, w->head[i].content);
+	for (i = 0; i < POINTS; i++)
+		if (w->point[i].id)
+			h += point_hash(w->point[i].id, w->point[i].content);
+	return h;
+}
+
+/* An operation is about to happen: this is what it leads to. */
+static void will_be(struct world *w)
+{
+	if (w->nr + 1 >= w->room) {
+		w->room = 2 * w->room + 64;
+		w->hash = realloc(w->hash, w->room * sizeof(*w->hash));
+	}
+	w->hash[++w->nr] = model_hash(w);
+}
+
+static int read_map(struct cpb_store *s, const struct disk *d, struct cpb_point *p,
+		    u64 *content)
+{
+	struct cpb_extent x[4];
+	u64 v = 0, i;
+	int n, k;
+
+	while (v < SIZE) {
+		n = cpb_lookup(s, p, v, SIZE - v, x, 4);
+		if (n == -EAGAIN)
+			n = cpb_load(s, p, v);
+		if (n < 0)
+			return n;
+		for (k = 0; k < n; k++)
+			for (i = 0; i < x[k].len; i++)
+				content[v++] = x[k].chunk == CPB_HOLE ? 0 :
+					       d->data[x[k].chunk + i];
+	}
+	return 0;
+}
+
+static int store_hash(struct cpb_store *s, const struct disk *d, u64 *hash)
+{
+	struct cpb_volume_info vi;
+	struct cpb_point_info pi;
+	struct cpb_volume *v;
+	struct cpb_point *p;
+	u64 content[SIZE], id;
+	int err;
+
+	*hash = 0;
+	cpb_hold_lists(s);
+	for (id = 0; (v = cpb_volume_next(s, id)); id = vi.id) {
+		cpb_volume_info(v, &vi);
+		err = read_map(s, d, cpb_head(v), content);
+		if (err)
+			goto out;
+		*hash += head_hash(vi.id, content);
+	}
+	err = 0;
+	for (id = 0; (p = cpb_point_next(s, id)); id = pi.id) {
+		cpb_point_info(s, p, &pi);
+		if (pi.flags & CPB_POINT_HIDDEN)
+			continue;
+		err = read_map(s, d, p, content);
+		if (err)
+			goto out;
+		*hash += point_hash(pi.id, content);
+	}
+out:
+	cpb_drop_lists(s);
+	return err;
+}
+
+/* ---- After a power cut ---- */
+
+static void complaint(void *arg, const char *text)
+{
+	char *first = arg;
+
+	if (!first[0])
+		snprintf(first, 256, "%s", text);
+}
+
+static bool known(const struct world *w, u64 hash)
+{
+	u64 i;
+
+	for (i = w->acked; i <= w->nr; i++)
+		if (w->hash[i] == hash)
+			return true;
+	return false;
+}
+
+static int background(struct cpb_store *s)
+{
+	int err;
+
+	do {
+		err = cpb_commit(s);
+		if (err)
+			return err;
+		cpb_release(s);
+		while ((err = cpb_reap(s)) > 0)
+			;
+		if (err)
+			return err;
+	} while (cpb_dirty(s));
+	return 0;
+}
+
+static void examine(const struct world *w, struct cpb_store *s, struct disk *d)
+{
+	struct cpb_check_report r;
+	char text[256] = "";
+	u64 hash, after;
+
+	if (store_hash(s, d, &hash)) {
+		violation("a map can't be read", NULL);
+		return;
+	}
+	if (!known(w, hash))
+		violation("the state is none that was acknowledged or asked for", NULL);
+	if (background(s)) {
+		violation("background work failed", NULL);
+		return;
+	}
+	if (store_hash(s, d, &after) || after != hash)
+		violation("background work changed contents", NULL);
+	if (cpb_check(s, &r, complaint, text) || text[0])
+		violation("check", text);
+	else if (r.chunks_allocated != r.chunks_reachable ||
+		 r.blocks_allocated != r.blocks_reachable)
+		violation("space has leaked", NULL);
+}
+
+static void try_state(struct world *w, const u8 *keep)
+{
+	struct cpb_store *s;
+	struct disk d;
+	char why[CPB_ERROR_LEN];
+
+	run.states++;
+	disk_cut(&d, &w->disk, keep);
+	if (cpb_open(&disk_ops, &d, META_BLOCKS, disk_data_bytes(&d), 1, 0, &s, why)) {
+		violation("the store does not open", why);
+	} else {
+		examine(w, s, &d);
+		cpb_close(s);
+		port_rcu_barrier();
+	}
+	disk_free(&d);
+}
+
+/* Something is in a cache that was not there before: the power may fail now. */
+static void power_cuts(struct disk *d, void *arg)
+{
+	struct world *w = arg;
+	unsigned int i, n, nr = d->nr;
+	u8 *keep;
+
+	run.points++;
+	if (run.states >= run.budget)
+		return;
+	keep = malloc(nr);
+	if (nr <= EXHAUSTIVE) {
+		for (n = 0; n < 1U << nr; n++) {
+			for (i = 0; i < nr; i++)
+				keep[i] = n >> i & 1 ? 0xff : 0;
+			try_state(w, keep);
+		}
+	} else {
+		memset(keep, 0, nr);
+		try_state(w, keep);
+		memset(keep, 0xff, nr);
+		try_state(w, keep);
+		for (n = 0; n < 6; n++) {
+			for (i = 0; i < nr; i++)
+				keep[i] = rnd(&w->seed, 2) ? 0xff : 0;
+			try_state(w, keep);
+		}
+	}
+	for (n = 0; n < 4 && nr; n++) {
+		for (i = 0; i < nr; i++)
+			keep[i] = rnd(&w->seed, 2) ? rnd(&w->seed, 256) : 0xff;
+		try_state(w, keep);
+	}
+	free(keep);
+}
+
+/* ---- The history ---- */
+
+static void acked(struct world *w)
+{
+	w->acked = w->nr;
+}
+
+static void do_write(struct world *w, int v, u64 at, u64 len)
+{
+	while (len) {
+		struct cpb_run r;
+		u64 i;
+		int err;
+
+		while ((err = cpb_write_begin(w->s, 0, len, &r)) == -EAGAIN)
+			must(cpb_write_wait(w->s), "write_wait");
+		must(err, "write_begin");
+		for (i = 0; i < r.len; i++)
+			disk_write_chunk(&w->disk, r.chunk + i, w->next_content + i);
+		for (i = 0; i < r.len; i++)
+			w->head[v].content[at + i] = w->next_content++;
+		will_be(w);
+		while ((err = cpb_write_end(w->volume[v], at, &r, NULL)) == -EAGAIN)
+			must(cpb_prepare(w->volume[v], at, r.len), "prepare");
+		must(err, "write_end");
+		at += r.len;
+		len -= r.len;
+	}
+}
+
+static void do_discard(struct world *w, int v, u64 at, u64 len)
+{
+	memset(w->head[v].content + at, 0, len * sizeof(u64));
+	/* So small a map has one leaf: it is one step, and one record. */
+	will_be(w);
+	while (len) {
+		int err = cpb_unmap(w->volume[v], &at, &len);
+
+		if (err == -EAGAIN)
+			err = cpb_prepare(w->volume[v], at, 1);
+		must(err, "unmap");
+	}
+}
+
+static const u8 uuid[CPB_UUID_LEN] = "uuid";
+
+static void do_create(struct world *w, int v, int p)
+{
+	char name[16];
+	u64 next;
+	struct cpb_volume_info vi;
+
+	snprintf(name, sizeof(name), "vol%u", ++w->names);
+	/* IDs of volumes count from 1. */
+	next = w->names;
+	w->head[v].id = next;
+	if (p < 0)
+		memset(w->head[v].content, 0, sizeof(w->head[v].content));
+	else
+		memcpy(w->head[v].content, w->point[p].content,
+		       sizeof(w->head[v].content));
+	will_be(w);
+	if (p < 0)
+		must(cpb_create(w->s, name, SIZE << CPB_CHUNK_SHIFT_MIN, uuid, 0,
+				&w->volume[v], NULL), "create");
+	else
+		must(cpb_fork(w->s, cpb_point_by_id(w->s, w->point[p].id), name, uuid,
+			      0, &w->volume[v], NULL), "fork");
+	cpb_volume_info(w->volume[v], &vi);
+	must(vi.id != next, "the next volume's ID");
+	acked(w);
+}
+
+/* The ID that the next checkpoint will get is the store's counter. */
+static u64 next_id(struct world *w)
+{
+	struct cpb_status st;
+
+	cpb_status(w->s, &st);
+	return st.next_id;
+}
+
+static int free_point(struct world *w)
+{
+	int i;
+
+	for (i = 0; i < POINTS && w->point[i].id; i++)
+		;
+	return i < POINTS ? i : -1;
+}
+
+static void do_snap(struct world *w, int v)
+{
+	int p = free_point(w);
+	u64 id;
+
+	if (p < 0)
+		return;
+	w->point[p] = w->head[v];
+	w->point[p].id = next_id(w);
+	will_be(w);
+	must(cpb_snap(w->s, &w->volume[v], 1, NULL, "", 0, &id, NULL), "snap");
+	must(id != w->point[p].id, "the next checkpoint's ID");
+	acked(w);
+}
+
+static void do_restore(struct world *w, int v, int p, bool safety)
+{
+	struct cpb_point *pt = cpb_point_by_id(w->s, w->point[p].id);
+	int keep = safety ? free_point(w) : -1;
+
+	if (safety && keep < 0)
+		return;
+	if (safety) {
+		w->point[keep] = w->head[v];
+		w->point[keep].id = next_id(w);
+	}
+	memcpy(w->head[v].content, w->point[p].content, sizeof(w->head[v].content));
+	will_be(w);
+	must(cpb_restore(w->volume[v], pt, safety, NULL, NULL), "restore");
+	acked(w);
+}
+
+static void do_delete(struct world *w, int p)
+{
+	struct cpb_point *pt = cpb_point_by_id(w->s, w->point[p].id);
+
+	w->point[p].id = 0;
+	will_be(w);
+	must(cpb_delete(w->s, pt, NULL), "delete");
+	acked(w);
+}
+
+static void do_remove(struct world *w, int v)
+{
+	w->head[v].id = 0;
+	will_be(w);
+	must(cpb_remove(w->volume[v], true, NULL), "remove");
+	acked(w);
+}
+
+static int pick(struct world *w, const struct map *maps, int nr)
+{
+	int i = rnd(&w->seed, nr), n;
+
+	for (n = 0; n < nr; n++, i = (i + 1) % nr)
+		if (maps[i].id)
+			return i;
+	return -1;
+}
+
+static void do_step(struct world *w)
+{
+	int v = pick(w, w->head, VOLUMES), p = pick(w, w->point, POINTS), f;
+	u64 at = rnd(&w->seed, SIZE), len = 1 + rnd(&w->seed, min(SIZE - at, 6ULL));
+	unsigned int what = rnd(&w->seed, 32);
+
+	for (f = 0; f < VOLUMES && w->head[f].id; f++)
+		;
+	if (v < 0 && p < 0)
+		what = 0;
+	/* Deletions, for half of the histories more than anything else. */
+	if (run.reap && what >= 20 && what < 26)
+		what = what < 23 ? 12 : 14;
+	if (what == 0 && f < VOLUMES) {
+		do_create(w, f, -1);
+	} else if (what <= 3 && v >= 0) {
+		do_snap(w, v);
+	} else if (what <= 5 && v >= 0 && p >= 0) {
+		do_restore(w, v, p, rnd(&w->seed, 2));
+	} else if (what <= 7 && f < VOLUMES && p >= 0) {
+		do_create(w, f, p);
+	} else if (what == 8 && v >= 0) {
+		do_remove(w, v);
+	} else if (what <= 10 && v >= 0) {
+		do_discard(w, v, at, len);
+	} else if (what <= 12 && p >= 0) {
+		do_delete(w, p);
+	} else if (what <= 15) {
+		if (cpb_reap(w->s) < 0)
+			must(-EIO, "reap");
+	} else if (what == 16) {
+		must(cpb_commit(w->s), "commit");
+		acked(w);
+		cpb_release(w->s);
+	} else if (what <= 19) {
+		must(cpb_flush(w->s), "flush");
+		acked(w);
+	} else if (v >= 0) {
+		do_write(w, v, at, len);
+	}
+}
+
+static void one_history(u64 seed, unsigned int steps)
+{
+	struct cpb_params params = { .meta_blocks = META_BLOCKS,
+				     .journal_blocks = 64, .name = "crash",
+				     .uuid = "0123456789abcde" };
+	struct world *w = calloc(1, sizeof(*w));
+	char why[CPB_ERROR_LEN];
+
+	run.seed = seed;
+	run.reap = seed & 1;
+	w->seed = mix(seed, 7) | 1;
+	w->next_content = 1;
+	disk_init(&w->disk, META_BLOCKS, CHUNKS);
+	params.data_bytes = disk_data_bytes(&w->disk);
+	must(cpb_format(&disk_ops, &w->disk, &params, why), "format");
+	must(cpb_open(&disk_ops, &w->disk, META_BLOCKS, params.data_bytes, 1, 0, &w->s,
+		      why), "open");
+	w->room = 64;
+	w->hash = calloc(w->room, sizeof(*w->hash));
+	w->disk.on_write = power_cuts;
+	w->disk.arg = w;
+	for (run.step = 0; run.step < steps && run.states < run.budget; run.step++)
+		do_step(w);
+	w->disk.on_write = NULL;
+	cpb_close(w->s);
+	port_rcu_barrier();
+	disk_free(&w->disk);
+	free(w->hash);
+	free(w);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "seed", required_argument, NULL, 's' },
+		{ "states", required_argument, NULL, 'n' },
+		{ "steps", required_argument, NULL, 't' },
+		{ "histories", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
+	};
+	u64 seed = 1, total = 0, points = 0, states = 6000, histories = 20;
+	unsigned int steps = 150;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		switch (c) {
+		case 's':
+			seed = strtoull(optarg, NULL, 0);
+			histories = 1;
+			break;
+		case 'n':
+			states = strtoull(optarg, NULL, 0);
+			break;
+		case 't':
+			steps = strtoull(optarg, NULL, 0);
+			break;
+		case 'r':
+			histories = strtoull(optarg, NULL, 0);
+			break;
+		default:
+			fprintf(stderr, "usage: crash [--seed N] [--states N] [--steps N] [--histories N]\n");
+			return 2;
+		}
+	}
+	run.budget = states;
+	for (; histories--; seed++) {
+		run.states = 0;
+		one_history(seed, steps);
+		total += run.states;
+	}
+	points = run.points;
+	printf("FIGURE crash_states %llu\n", (unsigned long long)total);
+	printf("FIGURE crash_points %llu\n", (unsigned long long)points);
+	printf("FIGURE crash_violations %llu\n", (unsigned long long)run.violations);
+	return run.violations ? 1 : 0;
+}
