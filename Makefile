@@ -45,6 +45,11 @@ check-unit:
 	$(MAKE) -C tests/unit check O=$(abspath build/unit) \
 		RESULTS=$(abspath build/results)
 
+.PHONY: check-sim
+check-sim:
+	$(MAKE) -C tests/sim check O=$(abspath build/sim) \
+		RESULTS=$(abspath build/results)
+
 .PHONY: check-vm
 check-vm:
 	$(vm)/check vm

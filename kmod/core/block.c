@@ -16,6 +16,7 @@
 
 /**
  * cpb_break() - stop writing: the store is read-only from now on
+ * @s: the store
  * @err: why; only the first one counts
  * @what: a few words on what failed
  * @block: the metadata block that it is about, or ~0
@@ -36,6 +37,7 @@ int cpb_break(struct cpb_store *s, int err, const char *what, u64 block)
 			snprintf(s->error, sizeof(s->error),
 				 "%s, metadata block %llu (error %d)", what,
 				 (unsigned long long)block, err);
+		/* Who sees it may read the text. */
 		smp_store_release(&s->broken, err);
 	}
 	port_unlock(&s->blocks.lock, flags);
@@ -55,6 +57,7 @@ void cpb_buf_init(struct cpb_buf *b)
 /**
  * cpb_buf_push() - room for one more record
  * @pool: gives a segment where the last one is full; it must have one
+ * @b: the buffer
  * @words: size of the record, the same for all of a buffer but the journal's
  */
 u64 *cpb_buf_push(struct cpb_pool *pool, struct cpb_buf *b, unsigned int words)
@@ -139,6 +142,7 @@ static void make_dir(struct cpb_store *s, u64 addr)
 	static_assert(DIR_SIZE * sizeof(void *) <= CPB_BLOCK_SIZE, "dir");
 	flags = port_lock(&s->blocks.lock);
 	if (!*slot) {
+		/* Lookups must find it zeroed. */
 		smp_store_release(slot, page);
 		page = NULL;
 	}
@@ -166,6 +170,7 @@ void cpb_blocks_release(struct cpb_store *s, struct cpb_buf *b)
 
 /**
  * cpb_blocks_available() - blocks that are free, or will be without help
+ * @s: the store
  *
  * The nodes in the pool count as free: they wait for the next change.
  */
@@ -196,6 +201,7 @@ static struct cpb_node *alloc_node(u64 addr)
 
 static void put_cache(struct cpb_blocks *b, struct cpb_node *n)
 {
+	/* Lookups must find it filled in. */
 	smp_store_release(&b->dir[n->addr >> DIR_SHIFT]
 				 [n->addr & (DIR_SIZE - 1)], n);
 	n->flags |= CPB_NODE_CACHED;
@@ -211,6 +217,8 @@ static void drop_cache(struct cpb_blocks *b, struct cpb_node *n)
 
 /**
  * cpb_node_find() - a block that is in memory, or NULL
+ * @s: the store
+ * @addr: address of the block
  *
  * Any context. It stays valid under RCU, under the tree lock, and under meta.
  */
@@ -249,6 +257,8 @@ static int check_node(struct cpb_store *s, const struct cpb_disk_header *h,
 
 /**
  * cpb_node_load() - a block, read if it is not in memory  [sleeps]
+ * @s: the store
+ * @addr: address of the block
  * @magic: what it must be
  * @node: gets it; may be NULL
  *
@@ -269,6 +279,7 @@ int cpb_node_load(struct cpb_store *s, u64 addr, u32 magic,
 	if (!addr || addr >= b->nr)
 		return cpb_break(s, -EUCLEAN, "an address beyond the device is named",
 				 addr);
+	/* Before the read: with the count that cpb_blocks_release() raises. */
 	released = smp_load_acquire(&b->released);
 	n = alloc_node(addr);
 	atomic_long_inc(&s->nr_misses);
@@ -311,7 +322,9 @@ found:
 
 /**
  * cpb_node_new() - a new dirty block; its content is the caller's to fill in
+ * @s: the store
  * @pool: has one
+ * @txn: the transaction
  */
 struct cpb_node *cpb_node_new(struct cpb_store *s, struct cpb_pool *pool, u64 txn)
 {
@@ -332,6 +345,9 @@ struct cpb_node *cpb_node_new(struct cpb_store *s, struct cpb_pool *pool, u64 tx
 
 /**
  * cpb_node_let_go() - nothing refers to this block any more
+ * @s: the store
+ * @pool: where nodes and segments come from
+ * @n: the node
  * @txn: the transaction that this belongs to
  *
  * On disk it stays as it is until that transaction is durable.
@@ -372,8 +388,9 @@ void cpb_node_clean(struct cpb_store *s, struct cpb_node *n)
 
 /* ---- Pools ---- */
 
-void cpb_pool_init(struct cpb_pool *pool)
+void cpb_pool_init(struct cpb_pool *pool, port_lock_t *lock)
 {
+	pool->lock = lock;
 	INIT_LIST_HEAD(&pool->nodes);
 	INIT_LIST_HEAD(&pool->segs);
 	pool->nr = 0;
@@ -401,36 +418,35 @@ static struct cpb_node *reserve_node(struct cpb_store *s)
 
 /**
  * cpb_pool_fill() - have at least so many nodes and segments in a pool  [sleeps]
- * @lock: guards the pool, or NULL where the caller's mutex does
+ * @s: the store
+ * @pool: where nodes and segments come from
+ * @nodes: nodes wanted
+ * @segs: segments wanted
  *
  * Return: 0, or -ENOSPC.
  */
-int cpb_pool_fill(struct cpb_store *s, struct cpb_pool *pool, port_lock_t *lock,
+int cpb_pool_fill(struct cpb_store *s, struct cpb_pool *pool,
 		  unsigned int nodes, unsigned int segs)
 {
 	struct cpb_seg *seg;
 	struct cpb_node *n;
-	unsigned long flags = 0;
+	unsigned long flags;
 
 	while (READ_ONCE(pool->nr_segs) < segs) {
 		seg = port_alloc_block();
-		if (lock)
-			flags = port_lock(lock);
+		flags = port_lock(pool->lock);
 		list_add_tail(&seg->list, &pool->segs);
 		pool->nr_segs++;
-		if (lock)
-			port_unlock(lock, flags);
+		port_unlock(pool->lock, flags);
 	}
 	while (READ_ONCE(pool->nr) < nodes) {
 		n = reserve_node(s);
 		if (!n)
 			return -ENOSPC;
-		if (lock)
-			flags = port_lock(lock);
+		flags = port_lock(pool->lock);
 		list_add_tail(&n->dirty, &pool->nodes);
 		pool->nr++;
-		if (lock)
-			port_unlock(lock, flags);
+		port_unlock(pool->lock, flags);
 	}
 	return 0;
 }
@@ -446,7 +462,7 @@ void cpb_pool_exit(struct cpb_store *s, struct cpb_pool *pool)
 	}
 	list_for_each_entry_safe(seg, next_seg, &pool->segs, list)
 		port_free_block(seg);
-	cpb_pool_init(pool);
+	cpb_pool_init(pool, pool->lock);
 }
 
 /* ---- The whole ---- */

@@ -17,7 +17,7 @@ struct check {
 	unsigned long *blocks;
 };
 
-__attribute__((format(printf, 2, 3)))
+__printf(2, 3)
 static void complain(struct check *c, const char *fmt, ...)
 {
 	char text[256];

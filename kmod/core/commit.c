@@ -292,6 +292,9 @@ static void fill_super(struct cpb_store *s, const struct cut *c,
 
 /**
  * cpb_super_write() - write both copies, one after the other  [sleeps]
+ * @s: the store
+ * @sb: the superblock
+ * @txn: the transaction
  *
  * While one is being written, the other one is whole. What the superblock
  * before this one used may be reused only when both are durable.

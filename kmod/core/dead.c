@@ -38,7 +38,10 @@ void cpb_deadset_free(struct cpb_deadset *d)
 
 /**
  * cpb_dead_add() - append to a deadlist; the tree lock is held
+ * @s: the store
+ * @d: the deadlist
  * @birth: of the run, with CPB_DEAD_BLOCK if it is a metadata block
+ * @run: the run of chunks
  *
  * cpb_store.pool has a segment.
  */
@@ -76,7 +79,7 @@ static void dead_edit(struct cpb_store *s, u64 txn, struct cpb_edit *e)
 
 static int fill(struct cpb_store *s)
 {
-	int err = cpb_pool_fill(s, &s->meta_pool, NULL, cpb_tree_need(&s->dead) + 4,
+	int err = cpb_pool_fill(s, &s->meta_pool, cpb_tree_need(&s->dead) + 4,
 				4);
 
 	return err ? cpb_break(s, err, "no block is left for deadlists", ~0ULL) : 0;
@@ -137,6 +140,8 @@ int cpb_dead_erase(struct cpb_store *s, u64 txn, const u64 *entry)
 
 /**
  * cpb_dead_take() - take out entries of one deadlist, in order  [sleeps]
+ * @s: the store
+ * @txn: the transaction
  * @key: the first one is not below this; all have its first word
  * @entry: gets them, three words each
  * @max: room in it
@@ -177,6 +182,9 @@ int cpb_dead_take(struct cpb_store *s, u64 txn, const u64 *key, u64 *entry,
 
 /**
  * cpb_dead_next() - the first entry that is not below @key  [sleeps]
+ * @s: the store
+ * @key: the key
+ * @entry: the entry
  *
  * Return: 1, 0 if there is none, or an error.
  */
@@ -309,6 +317,8 @@ static void freshen(struct cpb_deadset *d)
 
 /**
  * cpb_dead_drain() - put what a commit cut off into the tree  [sleeps]
+ * @s: the store
+ * @t: the transaction
  *
  * Meta is held; the deadsets of @t have it in their cut buffers.
  */
@@ -335,6 +345,8 @@ int cpb_dead_drain(struct cpb_store *s, struct cpb_txn *t)
 
 /**
  * cpb_dead_settle() - put what is in a deadlist's buffer now into the tree  [sleeps]
+ * @s: the store
+ * @d: the deadlist
  *
  * Meta is held. A head may go on adding to it.
  */

@@ -72,10 +72,12 @@ struct cpb_node {
 
 /**
  * struct cpb_pool - what a change takes where nothing may be allocated
+ * @lock: guards it
  * @nodes: nodes with a block of memory and one on disk
  * @segs: segments for buffers
  */
 struct cpb_pool {
+	port_lock_t *lock;
 	struct list_head nodes, segs;
 	unsigned int nr, nr_segs;
 };
@@ -253,7 +255,7 @@ struct cpb_gen {
 struct cpb_cpu {
 	port_lock_t lock;
 	struct cpb_run run;
-} __attribute__((aligned(64)));
+} __aligned(64);
 
 struct cpb_group {
 	unsigned long *busy;	/* NULL: not loaded */
@@ -332,6 +334,7 @@ struct cpb_store {
 	struct cpb_blocks blocks;
 	struct cpb_pool pool;		/* for maps; the tree lock */
 	struct cpb_pool meta_pool;	/* for the rest; meta */
+	port_lock_t meta_pool_lock;	/* meta is what guards it */
 	u64 pool_want;
 	u64 floor;			/* blocks that writes leave alone */
 	atomic_long_t writes;		/* between begin and end */
@@ -397,9 +400,9 @@ struct cpb_node *cpb_node_new(struct cpb_store *s, struct cpb_pool *pool,
 void cpb_node_let_go(struct cpb_store *s, struct cpb_pool *pool,
 		     struct cpb_node *n, u64 txn);
 void cpb_node_clean(struct cpb_store *s, struct cpb_node *n);
-void cpb_pool_init(struct cpb_pool *pool);
+void cpb_pool_init(struct cpb_pool *pool, port_lock_t *lock);
 void cpb_pool_exit(struct cpb_store *s, struct cpb_pool *pool);
-int cpb_pool_fill(struct cpb_store *s, struct cpb_pool *pool, port_lock_t *lock,
+int cpb_pool_fill(struct cpb_store *s, struct cpb_pool *pool,
 		  unsigned int nodes, unsigned int segs);
 void cpb_blocks_release(struct cpb_store *s, struct cpb_buf *b);
 u64 cpb_blocks_available(struct cpb_store *s);

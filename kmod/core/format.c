@@ -36,7 +36,9 @@ void cpb_seal(struct cpb_store *s, struct cpb_disk_header *h, u64 addr, u64 txn)
 
 /**
  * cpb_verify() - is this the block that was asked for, and whole?
+ * @h: the block
  * @magic: 0 for any
+ * @addr: address of the block
  * @uuid: the store's, or NULL where that is not known yet
  *
  * Return: 0; -EBADMSG: the checksum is wrong; -EUCLEAN: it is another block.

@@ -61,7 +61,7 @@ void cpb_work_add(struct cpb_point *p)
 
 /* ---- What all operations need ---- */
 
-__attribute__((format(printf, 3, 4)))
+__printf(3, 4)
 static int refuse(int err, char *why, const char *fmt, ...)
 {
 	va_list args;
@@ -98,11 +98,12 @@ static int name_free(struct cpb_store *s, u64 scope, const char *name,
 
 /* Take the tree lock with enough in the pool for a record. */
 static unsigned long lock_ready(struct cpb_store *s)
+	__acquires(&s->lock)
 {
 	unsigned long flags;
 
 	for (;;) {
-		cpb_pool_fill(s, &s->pool, &s->lock, 0, 16);
+		cpb_pool_fill(s, &s->pool, 0, 16);
 		flags = port_lock(&s->lock);
 		if (s->pool.nr_segs >= 8)
 			return flags;
@@ -179,7 +180,7 @@ static int snap_make(struct cpb_volume *v, const char *name, const char *message
 	if (!name) {
 		do
 			snprintf(next, sizeof(next), "v%llu",
-				 (unsigned long long)++sn->number);
+				 (unsigned long long)(++sn->number));
 		while (cpb_names_find(&s->names, v->id, next));
 		name = next;
 	}
@@ -765,6 +766,8 @@ static int replay_snap(struct cpb_store *s, const struct cpb_disk_record_op *d,
 
 /**
  * cpb_replay_op() - do again what a journal record says  [sleeps]
+ * @s: the store
+ * @d: the deadlist
  * @size: of the record
  *
  * Return: 0, or -EUCLEAN if it does not fit the store's state.

@@ -38,6 +38,8 @@ void cpb_log_exit(struct cpb_store *s)
 
 /**
  * cpb_log_room() - room for a record of @size bytes, a multiple of 8
+ * @s: the store
+ * @size: size
  *
  * The tree lock is held, and its pool has a segment.
  */
@@ -280,6 +282,8 @@ void cpb_log_tail(struct cpb_store *s, u64 txn, struct cpb_log_place *tail)
 
 /**
  * cpb_log_done() - transaction @txn is durable  [sleeps]
+ * @s: the store
+ * @txn: the transaction
  * @lsn: of its cut
  * @tail: as its superblock has it; the journal before it is free
  */
@@ -400,6 +404,7 @@ static int replay_batch(struct cpb_store *s, const u8 *p, u32 bytes, u64 *record
 
 /**
  * cpb_log_replay() - do again what the journal has on top of the superblock  [sleeps]
+ * @s: the store
  * @records: how many there were
  *
  * s->log.head is where the superblock says that the journal begins; afterwards

@@ -423,6 +423,8 @@ static u64 leaf_end(struct cpb_edit *e, struct cpb_path *path, u64 end)
 
 /**
  * cpb_map_set() - map a run of virtual chunks; the tree lock is held
+ * @v: the volume
+ * @vchunk: first virtual chunk
  * @run: what they become
  *
  * Return: 0; -EAGAIN: nothing changed, cpb_prepare() helps.
@@ -464,6 +466,7 @@ int cpb_map_set(struct cpb_volume *v, u64 vchunk, u64 run)
 
 /**
  * cpb_map_clear() - make holes of what one leaf holds of a range
+ * @v: the volume
  * @vchunk: start; advanced
  * @len: length; what is left
  *
@@ -522,7 +525,7 @@ int cpb_prepare(struct cpb_volume *v, u64 vchunk, u64 len)
 				return err;
 			continue;
 		}
-		err = cpb_pool_fill(s, &s->pool, &s->lock,
+		err = cpb_pool_fill(s, &s->pool,
 				    max_t(unsigned int, nodes, s->pool_want),
 				    max(segs, 64U));
 		if (err != -ENOSPC || s->pool.nr >= nodes)

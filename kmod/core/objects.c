@@ -162,6 +162,8 @@ void *cpb_names_find(const struct cpb_names *t, u64 scope, const char *name)
 
 /**
  * cpb_slots_ready() - have @nr empty slots  [sleeps]
+ * @s: the store
+ * @nr: how many
  *
  * So many calls of cpb_slot_take() can't fail then. lists is held; the table
  * only grows.
@@ -306,7 +308,9 @@ void cpb_slots_write(struct cpb_store *s, u32 block, void *data)
 
 /**
  * cpb_point_new() - a point that is in no list yet, or NULL  [sleeps]
+ * @s: the store
  * @name: may be empty, as @message may
+ * @message: the message
  */
 struct cpb_point *cpb_point_new(struct cpb_store *s, const char *name,
 				const char *message)
@@ -556,6 +560,7 @@ static int each_object(struct cpb_store *s, object_fn fn)
 
 /**
  * cpb_objects_load() - bring all volumes and points into memory  [sleeps]
+ * @s: the store
  *
  * The table's root and s->slots.nr (a multiple of 64 blocks) are set.
  */

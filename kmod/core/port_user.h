@@ -42,7 +42,9 @@ typedef int64_t s64;
 #define BIT(n)		(1UL << (n))
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
-#define __packed	__attribute__((packed))
+#define __acquires(l)
+#define __printf(a, b)	__attribute__((format(printf, a, b)))
+#define __aligned(n)	__attribute__((aligned(n)))
 #define __maybe_unused	__attribute__((unused))
 #define fallthrough	__attribute__((fallthrough))
 #define static_assert	_Static_assert

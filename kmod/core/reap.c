@@ -32,7 +32,7 @@ static u64 list_key(const struct cpb_deadset *d, unsigned int kind)
 
 static int fill(struct cpb_store *s)
 {
-	int err = cpb_pool_fill(s, &s->meta_pool, NULL, 0, 16);
+	int err = cpb_pool_fill(s, &s->meta_pool, 0, 16);
 
 	return err ? cpb_break(s, err, "no block is left for reclaiming", ~0ULL) : 0;
 }

@@ -64,6 +64,7 @@ static void fill_group(struct cpb_store *s, u64 g, const struct cpb_node *leaf)
 	flags = port_lock(&sp->lock);
 	group->nr_busy = nr_busy;
 	group->full = false;
+	/* A look without the lock must find it filled in. */
 	smp_store_release(&group->busy, busy);
 	port_unlock(&sp->lock, flags);
 }
@@ -83,6 +84,7 @@ static int load_group(struct cpb_store *s, u64 g)
 
 /**
  * cpb_space_load() - load one more group that has free chunks  [sleeps]
+ * @s: the store
  *
  * Return: 0, or -ENOSPC when all are loaded or full.
  */
@@ -312,6 +314,8 @@ void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run)
 
 /**
  * cpb_space_take() - make a run busy that the journal names  [sleeps]
+ * @s: the store
+ * @run: the run of chunks
  *
  * Return: 0; -EUCLEAN: a chunk of it is not free, so the journal doesn't
  * belong to these trees.
@@ -454,6 +458,8 @@ static int apply(struct cpb_store *s, u64 txn, struct cpb_buf *runs, bool set)
 
 /**
  * cpb_space_apply() - move a transaction's changes into the bitmaps  [sleeps]
+ * @s: the store
+ * @t: the transaction
  *
  * Meta is held. What was freed is still on the transaction's list afterwards:
  * it is busy until it is released.
@@ -517,6 +523,8 @@ void cpb_gen_free(struct cpb_gen *g)
 
 /**
  * cpb_gen_turn() - from now on reads belong to @fresh
+ * @s: the store
+ * @fresh: the new generation
  * @freed: runs to release when those that belong to older ones have ended
  */
 void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh,
@@ -528,6 +536,7 @@ void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh,
 
 	cpb_buf_splice(freed, &old->freed);
 	list_add_tail(&fresh->list, &sp->gens);
+	/* With cpb_read_begin(): it must find it made. */
 	smp_store_release(&sp->gen, fresh);
 	port_unlock(&sp->lock, flags);
 	port_ref_kill(&old->ref);
@@ -538,9 +547,10 @@ struct cpb_gen *cpb_read_begin(struct cpb_store *s)
 	struct cpb_gen *g;
 
 	port_rcu_lock();
-	do
+	do {
+		/* Pairs with cpb_gen_turn(). */
 		g = smp_load_acquire(&s->space.gen);
-	while (!port_ref_tryget(&g->ref));
+	} while (!port_ref_tryget(&g->ref));
 	port_rcu_unlock();
 	return g;
 }

@@ -7,7 +7,7 @@
 
 /* ---- Opening ---- */
 
-__attribute__((format(printf, 3, 4)))
+__printf(3, 4)
 static int refuse(int err, char *why, const char *fmt, ...)
 {
 	va_list args;
@@ -33,8 +33,9 @@ static struct cpb_store *store_new(const struct cpb_ops *ops, void *ctx)
 	port_lock_init(&s->lock);
 	port_lock_init(&s->blocks.lock);
 	INIT_LIST_HEAD(&s->work);
-	cpb_pool_init(&s->pool);
-	cpb_pool_init(&s->meta_pool);
+	port_lock_init(&s->meta_pool_lock);
+	cpb_pool_init(&s->pool, &s->lock);
+	cpb_pool_init(&s->meta_pool, &s->meta_pool_lock);
 	cpb_txn_start(s, 0);
 	cpb_log_init(s);
 	s->scratch = port_alloc(CPB_SCRATCH * sizeof(u64));
@@ -543,5 +544,5 @@ int cpb_refill(struct cpb_store *s)
 {
 	if (s->broken || !s->writable)
 		return 0;
-	return cpb_pool_fill(s, &s->pool, &s->lock, s->pool_want, 64);
+	return cpb_pool_fill(s, &s->pool, s->pool_want, 64);
 }

@@ -130,7 +130,10 @@ static void grow(struct cpb_store *s, struct cpb_root *root, u64 txn)
 
 /**
  * cpb_table_leaf() - leaf block @index  [sleeps]
+ * @s: the store
+ * @root: root of the tree or table
  * @magic: of leaves
+ * @index: number of the leaf block
  * @txn: 0 to read it, else the transaction in which it is made writable
  * @leaf: gets it; NULL if there is none (@txn 0 only)
  */
@@ -148,7 +151,7 @@ int cpb_table_leaf(struct cpb_store *s, struct cpb_root *root, u32 magic,
 		*leaf = path.node[0];
 		return 0;
 	}
-	err = cpb_pool_fill(s, &s->meta_pool, NULL, 2 * CPB_TABLE_LEVELS, 2);
+	err = cpb_pool_fill(s, &s->meta_pool, 2 * CPB_TABLE_LEVELS, 2);
 	if (err)
 		return cpb_break(s, err, "no block is left for a table", ~0ULL);
 	/* Growing reads the old root, which only a walk through it brings in. */

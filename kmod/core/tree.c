@@ -79,6 +79,8 @@ static int compare(const struct cpb_class *cls, const __le64 *a, const u64 *b)
 
 /**
  * cpb_tree_check() - is this block a node that can be walked?
+ * @cls: kind of tree
+ * @h: the block
  *
  * Return: 0, or -EUCLEAN. Bounds and order; what the entries name is checked
  * where it is followed.
@@ -172,6 +174,11 @@ static int get_node(struct cpb_edit *e, u64 addr, u64 birth, unsigned int level,
 
 /**
  * cpb_child() - the node that entry @slot of @n names
+ * @e: the tree, and the right to change it
+ * @n: the node
+ * @slot: index of the entry
+ * @wait: it may be read from the device
+ * @child: gets the child
  *
  * Return: 0; -EAGAIN: it is not in memory and @wait is false.
  */
@@ -195,6 +202,8 @@ int cpb_root_node(struct cpb_edit *e, struct cpb_node **node)
 
 /**
  * cpb_path_find() - walk down to the leaf where @key belongs
+ * @e: the tree, and the right to change it
+ * @key: the key
  * @path: in inner nodes the child taken; in the leaf the first entry whose key
  *	is not below @key (which may be behind the last one)
  *
@@ -395,6 +404,9 @@ static void insert_at(struct cpb_edit *e, struct cpb_path *path,
 
 /**
  * cpb_path_lower() - an entry with this key comes into the leaf of the path
+ * @e: the tree, and the right to change it
+ * @path: path to a leaf
+ * @key: the key
  *
  * The first key of a node may be above it: no key may be above what is below.
  * The path is owned.
@@ -415,6 +427,9 @@ void cpb_path_lower(struct cpb_edit *e, struct cpb_path *path, const u64 *key)
 
 /**
  * cpb_path_insert() - put an entry into the leaf at path->slot[0]
+ * @e: the tree, and the right to change it
+ * @path: path to a leaf
+ * @entry: the entry
  *
  * The path is owned, or empty: then this is the tree's first entry. It can't
  * be used again.
@@ -518,6 +533,10 @@ static void erase_at(struct cpb_edit *e, struct cpb_path *path,
 
 /**
  * cpb_path_erase() - take @nr entries out of the leaf, from @first on
+ * @e: the tree, and the right to change it
+ * @path: path to a leaf
+ * @first: first entry
+ * @nr: how many
  *
  * The path is owned. It can't be used again.
  */
