@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Space: nothing reused too early, a full device, running out of metadata.
+ */
+#include <criterion/criterion.h>
+
+#include "model.h"
+
+/* Write one chunk until none is free; how often that went well. */
+static u64 fill(struct model *m, int v, bool random)
+{
+	struct cpb_run run;
+	u64 n = 0, at;
+	int err;
+
+	for (;; n++) {
+		while ((err = cpb_write_begin(m->s, 0, 1, &run)) == -EAGAIN) {
+			err = cpb_write_wait(m->s);
+			if (err)
+				break;
+		}
+		if (err)
+			break;
+		at = random ? model_random(m, m->size) : n % m->size;
+		m->disk.data[run.chunk] = m->next;
+		while ((err = cpb_write_end(m->volume[v], at, &run, NULL)) == -EAGAIN)
+			if ((err = cpb_prepare(m->volume[v], at, 1)))
+				break;
+		if (err) {
+			cpb_write_abort(m->s, &run);
+			break;
+		}
+		m->head[v].content[at] = m->next++;
+	}
+	cr_assert_eq(err, -ENOSPC, "error %d", err);
+	return n;
+}
+
+/*
+ * A read that began before a chunk was let go of: the chunk is not handed out
+ * again before the read has ended, whatever is committed in between.
+ */
+Test(space, read_in_flight)
+{
+	struct cpb_extent x;
+	struct cpb_gen *g;
+	struct model m;
+	u64 content, i;
+
+	model_init(&m, 5, 4096, 512, 100);
+	model_create(&m, 0);
+	model_write(&m, 0, 7, 1);
+	g = cpb_read_begin(m.s);
+	cr_assert_eq(cpb_lookup(m.s, cpb_head(m.volume[0]), 7, 1, &x, 1), 1);
+	content = m.disk.data[x.chunk];
+	for (i = 0; i < 400; i++) {
+		model_write(&m, 0, 7, 1);
+		cr_assert_eq(cpb_commit(m.s), 0);
+		cpb_release(m.s);
+		cr_assert_eq(m.disk.data[x.chunk], content, "overwritten while read");
+	}
+	cpb_read_end(g);
+	for (i = 0; i < 2000 && m.disk.data[x.chunk] == content; i++)
+		model_write(&m, 0, 7, 1);
+	cr_assert_neq(m.disk.data[x.chunk], content, "never used again");
+	model_compare(&m);
+	model_free(&m);
+}
+
+/* Full data: writes fail and change nothing, all else goes on. */
+Test(space, full_data)
+{
+	struct model m;
+	struct cpb_status st;
+	int p, q;
+
+	model_init(&m, 6, 4096, 600, 1000);
+	model_create(&m, 0);
+	model_write(&m, 0, 0, 300);
+	p = model_snap(&m, 0);
+	fill(&m, 0, false);
+	model_compare(&m);
+	cpb_status(m.s, &st);
+	cr_assert_eq(st.data_used, 600);
+	q = model_snap(&m, 0);
+	cr_assert_geq(q, 0);
+	model_restore(&m, 0, p, false);
+	model_compare(&m);
+	model_discard(&m, 0, 10, 20);
+	model_compare(&m);
+	model_delete(&m, q);
+	model_delete(&m, p);
+	sim_idle(m.s);
+	sim_check(m.s);
+	cpb_status(m.s, &st);
+	cr_assert_eq(st.data_used, 280);
+	model_write(&m, 0, 0, 200);
+	model_compare(&m);
+	model_free(&m);
+}
+
+/*
+ * Full metadata: the same. Single chunks all over a large volume, and a
+ * checkpoint again and again, use up the smallest device there is.
+ */
+Test(space, full_metadata)
+{
+	struct model m;
+	struct cpb_status st;
+	unsigned int snaps = 0;
+	u64 id, ids[1000];
+	char why[CPB_ERROR_LEN] = "";
+	int err;
+
+	model_init(&m, 7, 4096, 200000, 60000);
+	model_create(&m, 0);
+	for (;;) {
+		u64 n, at;
+		struct cpb_run run;
+
+		for (n = 0, err = 0; n < 2000 && !err; n++) {
+			while ((err = cpb_write_begin(m.s, 0, 1, &run)) == -EAGAIN) {
+				err = cpb_write_wait(m.s);
+				if (err)
+					break;
+			}
+			if (err)
+				break;
+			at = model_random(&m, m.size);
+			m.disk.data[run.chunk] = m.next;
+			while ((err = cpb_write_end(m.volume[0], at, &run, NULL)) ==
+			       -EAGAIN)
+				cr_assert_eq(cpb_prepare(m.volume[0], at, 1), 0);
+			cr_assert_eq(err, 0, "write_end: %d", err);
+			m.head[0].content[at] = m.next++;
+		}
+		if (err)
+			break;
+		err = cpb_snap(m.s, &m.volume[0], 1, NULL, "", 0, &ids[snaps], why);
+		cr_assert_eq(err, 0, "snap %u: %d", snaps, err);
+		cr_assert_lt(++snaps, 1000U);
+	}
+	cr_assert_eq(err, -ENOSPC, "error %d", err);
+	cpb_status(m.s, &st);
+	cr_assert_not(st.readonly, "%s", st.error);
+	model_compare(&m);
+	cr_log_info("%u checkpoints", snaps);
+	/* Still possible: a checkpoint, a restore, deleting all. */
+	cr_assert_eq(cpb_snap(m.s, &m.volume[0], 1, "last", "", 0, &id, NULL), 0);
+	cr_assert_eq(cpb_restore(m.volume[0], cpb_point_by_id(m.s, ids[0]), true, NULL,
+				 NULL), 0);
+	cr_assert_eq(cpb_restore(m.volume[0], cpb_point_by_id(m.s, id), false, NULL,
+				 NULL), 0);
+	model_compare(&m);
+	while (snaps--)
+		cr_assert_eq(cpb_delete(m.s, cpb_point_by_id(m.s, ids[snaps]), why), 0,
+			     "delete: %s", why);
+	sim_idle(m.s);
+	sim_check(m.s);
+	model_compare(&m);
+	model_write(&m, 0, 0, 3000);
+	model_compare(&m);
+	model_free(&m);
+}
