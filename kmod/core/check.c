@@ -4,7 +4,8 @@
  * compare it with what the bitmaps, counters and deadlists say.
  *
  * Nothing that the store keeps for itself is believed: the walk has bitmaps of
- * its own.
+ * its own. A subtree that a point shares with its parent is walked once, and
+ * what it adds up to is remembered by its address.
  */
 #include "engine.h"
 
@@ -15,6 +16,7 @@ struct check {
 	void *arg;
 	unsigned long *chunks;		/* reachable */
 	unsigned long *blocks;
+	u64 *sum;			/* by block of a map: chunks below it */
 };
 
 __printf(2, 3)
@@ -98,16 +100,21 @@ static void check_leaf(struct check *c, struct tally *t, struct cpb_node *n,
 static int check_map(struct check *c, struct tally *t, struct cpb_edit *e,
 		     struct cpb_node *n, u64 lo, u64 hi)
 {
+	u64 keep = cpb_parent_epoch(t->p), before = t->chunks;
 	unsigned int i;
 	int err = 0;
 
-	if (reach_block(c, n->addr, "a map"))
+	if (reach_block(c, n->addr, "a map")) {
 		c->r->blocks_reachable++;
-	if (!cpb_level(n)) {
-		check_leaf(c, t, n, lo, hi);
+	} else if (n->addr < c->s->meta_blocks && c->sum[n->addr] &&
+		   le64_to_cpu(n->h->birth) <= keep) {
+		t->chunks += c->sum[n->addr];
+		t->shared += c->sum[n->addr];
 		return 0;
 	}
-	for (i = 0; i < cpb_nr(n) && !err; i++) {
+	if (!cpb_level(n))
+		check_leaf(c, t, n, lo, hi);
+	for (i = 0; cpb_level(n) && i < cpb_nr(n) && !err; i++) {
 		const struct cpb_disk_child *d =
 			(void *)cpb_entry(&cpb_map_class, n, i);
 		u64 from = le64_to_cpu(d->vchunk), to = hi;
@@ -124,6 +131,8 @@ static int check_map(struct check *c, struct tally *t, struct cpb_edit *e,
 			err = check_map(c, t, e, child, from, to);
 		port_cond_resched();
 	}
+	if (n->addr < c->s->meta_blocks)
+		c->sum[n->addr] = t->chunks - before;
 	return err;
 }
 
@@ -371,7 +380,8 @@ int cpb_check(struct cpb_store *s, struct cpb_check_report *r,
 	memset(r, 0, sizeof(*r));
 	c.chunks = port_alloc(DIV_ROUND_UP(s->space.chunks, BITS_PER_LONG) * 8);
 	c.blocks = port_alloc(DIV_ROUND_UP(s->meta_blocks, BITS_PER_LONG) * 8);
-	err = c.chunks && c.blocks ? 0 : -ENOMEM;
+	c.sum = port_alloc(s->meta_blocks * sizeof(*c.sum));
+	err = c.chunks && c.blocks && c.sum ? 0 : -ENOMEM;
 	port_mutex_lock(&s->lists);
 	port_mutex_lock(&s->meta);
 	for (i = 0; i < fixed && !err; i++) {
@@ -396,6 +406,7 @@ int cpb_check(struct cpb_store *s, struct cpb_check_report *r,
 	port_mutex_unlock(&s->lists);
 	port_free(c.chunks);
 	port_free(c.blocks);
+	port_free(c.sum);
 	if (s->broken)
 		complain(&c, "%s", s->error);
 	return err;

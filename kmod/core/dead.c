@@ -12,6 +12,8 @@
  */
 #include "engine.h"
 
+#define UNSWEPT_MAX	(64 * CPB_SEG_WORDS)
+
 /** cpb_deadset_new() - an empty deadlist, or NULL */
 struct cpb_deadset *cpb_deadset_new(u64 id)
 {
@@ -22,6 +24,7 @@ struct cpb_deadset *cpb_deadset_new(u64 id)
 	d->id = id;
 	cpb_buf_init(&d->buf);
 	cpb_buf_init(&d->cut);
+	cpb_buf_init(&d->unswept);
 	INIT_LIST_HEAD(&d->dirty);
 	return d;
 }
@@ -33,6 +36,7 @@ void cpb_deadset_free(struct cpb_deadset *d)
 	list_del_init(&d->dirty);
 	cpb_buf_drop(&d->buf);
 	cpb_buf_drop(&d->cut);
+	cpb_buf_drop(&d->unswept);
 	port_free(d);
 }
 
@@ -253,6 +257,35 @@ static int compare(const void *a, const void *b)
 	return x[1] < y[1] ? -1 : x[1] > y[1];
 }
 
+/**
+ * cpb_dead_unswept() - an entry came to a deadlist
+ * @s: the store
+ * @d: the deadlist
+ * @entry: the entry
+ *
+ * Meta is held. If the owner's parent is hidden and has other children, it is
+ * to be looked for in their lists. When there are too many of these, whole
+ * lists will be compared instead.
+ */
+void cpb_dead_unswept(struct cpb_store *s, struct cpb_deadset *d,
+		      const u64 *entry)
+{
+	struct cpb_point *up = d->owner->parent;
+
+	if (!up || !(up->flags & CPB_POINT_HIDDEN) || up->nr_children < 2)
+		return;
+	/* A comparison of whole lists that has not begun will see it. */
+	if (up->sweep_all && !up->sweep[0])
+		return;
+	if (d->unswept.words >= UNSWEPT_MAX || !s->meta_pool.nr_segs) {
+		up->sweep_all = true;
+		up->sweep[0] = 0;
+		return;
+	}
+	memcpy(cpb_buf_push(&s->meta_pool, &d->unswept, 3), entry,
+	       3 * sizeof(*entry));
+}
+
 static int insert_sorted(struct cpb_store *s, u64 txn, struct cpb_deadset *d,
 			 u64 *pair, unsigned int nr)
 {
@@ -275,6 +308,7 @@ static int insert_sorted(struct cpb_store *s, u64 txn, struct cpb_deadset *d,
 		err = cpb_dead_insert(s, txn, entry);
 		if (err)
 			return err;
+		cpb_dead_unswept(s, d, entry);
 	}
 	return 0;
 }
@@ -310,7 +344,6 @@ static void freshen(struct cpb_deadset *d)
 {
 	struct cpb_point *up = d->owner->parent;
 
-	d->fresh = true;
 	if (up && up->flags & CPB_POINT_HIDDEN)
 		cpb_work_add(up);
 }

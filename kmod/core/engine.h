@@ -142,7 +142,7 @@ struct cpb_deadset {
 	struct cpb_buf buf;	/* not yet in the dead tree: birth, run */
 	struct cpb_buf cut;	/* the part of it that the commit is taking */
 	u64 nr[2];		/* chunks, blocks */
-	bool fresh;		/* entries came since the owner's parent was swept */
+	struct cpb_buf unswept;	/* entries that a hidden parent hasn't seen; meta */
 	struct list_head dirty;	/* on cpb_txn.deadsets while @buf is not empty */
 	struct cpb_point *owner;
 };
@@ -189,7 +189,8 @@ struct cpb_point {
 	unsigned int nr_children, pins;
 	struct cpb_deadset *dead;
 	u64 cursor, keep;		/* CPB_POINT_REAP */
-	u64 sweep[3];			/* where a sweep goes on; meta */
+	bool sweep_all;			/* hidden: compare whole lists; meta */
+	u64 sweep[3];			/* where that goes on; meta */
 	struct list_head work;		/* on cpb_store.work */
 	struct cpb_name name;
 	char *text;			/* name, NUL, message, NUL */
@@ -456,6 +457,8 @@ struct cpb_deadset *cpb_deadset_new(u64 id);
 void cpb_deadset_free(struct cpb_deadset *d);
 void cpb_dead_add(struct cpb_store *s, struct cpb_deadset *d, u64 birth, u64 run);
 int cpb_dead_drain(struct cpb_store *s, struct cpb_txn *t);
+void cpb_dead_unswept(struct cpb_store *s, struct cpb_deadset *d,
+		      const u64 *entry);
 int cpb_dead_settle(struct cpb_store *s, struct cpb_deadset *d);
 int cpb_dead_take(struct cpb_store *s, u64 txn, const u64 *key, u64 *entry,
 		  unsigned int max);

@@ -645,6 +645,7 @@ static void delete_locked(struct cpb_store *s, struct cpb_point *p)
 	cpb_names_del(&s->names, &p->name);
 	flags = lock_ready(s);
 	p->flags |= CPB_POINT_HIDDEN;
+	p->sweep_all = true;
 	s->nr_checkpoints--;
 	s->nr_hidden++;
 	cpb_point_dirty(p);

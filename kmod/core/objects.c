@@ -395,7 +395,7 @@ static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
 	p->dead->nr[0] = le64_to_cpu(d->dead_chunks);
 	p->dead->nr[1] = le64_to_cpu(d->dead_blocks);
 	p->dead->owner = p;
-	p->dead->fresh = true;
+	p->sweep_all = true;
 	s->slots.v[slot] = (struct cpb_slot){ CPB_OBJECT_POINT, p };
 	s->slots.used++;
 	return 0;

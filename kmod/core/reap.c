@@ -178,10 +178,14 @@ static void join(struct cpb_store *s, struct cpb_point *c, struct cpb_point *x)
 			list_add_tail(&x->dead->dirty,
 				      &s->txns[s->txn & 1].deadsets);
 	}
-	x->dead->fresh = true;
 	cpb_orphan(x);
 	cpb_orphan(c);
 	cpb_adopt(p, x);
+	if (p) {
+		/* What X dropped of C was never compared with P's other children. */
+		p->sweep_all = true;
+		p->sweep[0] = 0;
+	}
 	cpb_point_dirty(x);
 	if (x->flags & CPB_POINT_HIDDEN)
 		cpb_work_add(x);
@@ -310,7 +314,7 @@ static int dropped(struct cpb_store *s, struct cpb_point *c, unsigned int kind,
 		free_run(s, kind, entry[2]);
 	} else {
 		count(c->dead, kind, len, 0);
-		c->dead->fresh = true;
+		cpb_dead_unswept(s, c->dead, entry);
 		if (c->parent && c->parent->flags & CPB_POINT_HIDDEN)
 			cpb_work_add(c->parent);
 	}
@@ -318,39 +322,96 @@ static int dropped(struct cpb_store *s, struct cpb_point *c, unsigned int kind,
 	return 0;
 }
 
-/* Sweep what one entry of @least names. */
-static int sweep_entry(struct cpb_store *s, struct cpb_point *c,
-		       struct cpb_point *least, unsigned int kind,
-		       const u64 *entry)
+/* Drop those chunks of an entry of one child's list that all lists have. */
+static int sweep_entry(struct cpb_store *s, struct cpb_point *c, const u64 *entry)
 {
 	u64 birth = entry[1], chunk = cpb_run_chunk(entry[2]);
 	u64 end = chunk + cpb_run_len(entry[2]);
+	unsigned int kind = entry[0] & 1;
 	struct cpb_point *x;
 	u64 until, to;
 	int err;
 
-	while (chunk < end) {
+	for (; chunk < end; chunk = to) {
 		to = end;
-		err = 1;
 		list_for_each_entry(x, &c->children, sibling) {
-			if (x == least)
-				continue;
 			err = cover(s, x->dead, kind, birth, chunk, &until);
 			if (err < 0)
 				return err;
-			to = min(to, until);
 			if (!err) {
-				to = until;
+				to = min(end, until);
 				break;
 			}
+			to = min(to, until);
 		}
-		to = min(to, end);
-		if (err) {
-			err = dropped(s, c, kind, birth, chunk, to - chunk);
+		if (!err)
+			continue;
+		err = dropped(s, c, kind, birth, chunk, to - chunk);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Whole lists: once through the shortest one. Return: 1 there is more. */
+static int sweep_all(struct cpb_store *s, struct cpb_point *c,
+		     struct cpb_point *least)
+{
+	unsigned int n = 0;
+	u64 entry[3], key[3];
+	struct cpb_point *x;
+	int err;
+
+	/* The cursor is in the list that it began with, while that has an owner. */
+	list_for_each_entry(x, &c->children, sibling)
+		if (c->sweep[0] && c->sweep[0] >> 1 == x->dead->id)
+			break;
+	if (&x->sibling == &c->children) {
+		c->sweep[0] = list_key(least->dead, 0);
+		c->sweep[1] = 0;
+		c->sweep[2] = 0;
+		list_for_each_entry(x, &c->children, sibling)
+			cpb_buf_drop(&x->dead->unswept);
+	}
+	for (;;) {
+		memcpy(key, c->sweep, sizeof(key));
+		err = cpb_dead_next(s, key, entry);
+		if (err < 0)
+			return err;
+		if (!err || entry[0] >> 1 != key[0] >> 1)
+			break;
+		if (n++ == STEP_ENTRIES)
+			return 1;
+		memcpy(c->sweep, entry, sizeof(key));
+		c->sweep[2]++;
+		err = sweep_entry(s, c, entry);
+		if (err)
+			return err;
+	}
+	c->sweep[0] = 0;
+	c->sweep_all = false;
+	return 0;
+}
+
+/* Entries that came since. Return: 1 there is more. */
+static int sweep_new(struct cpb_store *s, struct cpb_point *c, struct cpb_point *x)
+{
+	struct cpb_buf *b = &x->dead->unswept;
+	struct cpb_seg *seg;
+	u64 i;
+	int err;
+
+	if (b->words) {
+		seg = list_first_entry(&b->segs, struct cpb_seg, list);
+		for (i = 0; i < seg->used; i += 3) {
+			err = sweep_entry(s, c, seg->word + i);
 			if (err)
 				return err;
 		}
-		chunk = to;
+		b->words -= seg->used;
+		list_del(&seg->list);
+		port_free_block(seg);
+		return 1;
 	}
 	return 0;
 }
@@ -358,52 +419,23 @@ static int sweep_entry(struct cpb_store *s, struct cpb_point *c,
 static int step_sweep(struct cpb_store *s, struct cpb_point *c)
 {
 	struct cpb_point *x, *least = NULL;
-	bool fresh = false;
-	unsigned long flags;
-	unsigned int n = 0;
-	u64 entry[3], key[3];
-	int err = 0;
+	int err;
 
 	list_for_each_entry(x, &c->children, sibling) {
 		err = cpb_dead_settle(s, x->dead);
 		if (err)
 			return err;
-		fresh |= x->dead->fresh;
 		if (!least || x->dead->nr[0] + x->dead->nr[1] <
 			      least->dead->nr[0] + least->dead->nr[1])
 			least = x;
 	}
-	if (!fresh)
-		return 0;
-	/*
-	 * Once through the shortest list. The cursor is where the last step
-	 * stopped; children that came or went since make it start again.
-	 */
-	if (c->sweep[0] >> 1 != least->dead->id) {
-		c->sweep[0] = list_key(least->dead, 0);
-		c->sweep[1] = 0;
-		c->sweep[2] = 0;
-	}
-	for (;;) {
-		memcpy(key, c->sweep, sizeof(key));
-		err = cpb_dead_next(s, key, entry);
-		if (err < 0)
-			return err;
-		if (!err || entry[0] >> 1 != least->dead->id)
-			break;
-		if (n++ == STEP_ENTRIES)
-			return 1;
-		memcpy(c->sweep, entry, sizeof(key));
-		c->sweep[2]++;
-		err = sweep_entry(s, c, least, entry[0] & 1, entry);
+	if (c->sweep_all)
+		return sweep_all(s, c, least);
+	list_for_each_entry(x, &c->children, sibling) {
+		err = sweep_new(s, c, x);
 		if (err)
 			return err;
 	}
-	c->sweep[0] = 0;
-	flags = port_lock(&s->lock);
-	list_for_each_entry(x, &c->children, sibling)
-		x->dead->fresh = x->dead->buf.words;
-	port_unlock(&s->lock, flags);
 	return 0;
 }
 
@@ -412,7 +444,7 @@ static int step_sweep(struct cpb_store *s, struct cpb_point *c)
 /* A hidden leaf leaves the history; its tree is freed in later steps. */
 static void unlink_leaf(struct cpb_point *c)
 {
-	struct cpb_point *p = c->parent, *x;
+	struct cpb_point *p = c->parent;
 
 	c->keep = cpb_parent_epoch(c);
 	c->cursor = 0;
@@ -422,8 +454,8 @@ static void unlink_leaf(struct cpb_point *c)
 	if (!p || !(p->flags & CPB_POINT_HIDDEN))
 		return;
 	/* Those that are left have to be compared once more, without this one. */
-	list_for_each_entry(x, &p->children, sibling)
-		x->dead->fresh = true;
+	p->sweep_all = true;
+	p->sweep[0] = 0;
 	cpb_work_add(p);
 }
 
