@@ -9,6 +9,10 @@
  * after some operation, none older than the last one that was acknowledged as
  * durable.
  *
+ * Some of the recovered stores are cut again: while they recover, and after one
+ * more write. And while a transaction is being written, other operations go on,
+ * as other threads would do.
+ *
  * States are compared by a hash of the content of every volume and checkpoint.
  * Contents are numbers that are never written twice, so what belonged to an
  * earlier owner of a chunk can't pass for the right thing.
@@ -42,7 +46,7 @@ struct world {
 
 static struct {
 	u64 seed, step, states, budget, violations, points;
-	bool verbose, reap;
+	bool reap, rare_flush, again;
 } run;
 
 static u64 rnd(u64 *seed, u64 below)
@@ -117,13 +121,14 @@ static u64 model_hash(struct world *w)
 }
 
 /* An operation is about to happen: this is what it leads to. */
-static void will_be(struct world *w)
+static u64 will_be(struct world *w)
 {
 	if (w->nr + 1 >= w->room) {
 		w->room = 2 * w->room + 64;
 		w->hash = realloc(w->hash, w->room * sizeof(*w->hash));
 	}
 	w->hash[++w->nr] = model_hash(w);
+	return w->nr;
 }
 
 static int read_map(struct cpb_store *s, const struct disk *d, struct cpb_point *p,
@@ -242,21 +247,88 @@ static void examine(const struct world *w, struct cpb_store *s, struct disk *d)
 		violation("space has leaked", NULL);
 }
 
-static void try_state(struct world *w, const u8 *keep)
+static void try_state(struct world *w, const struct disk *from, const u8 *keep);
+
+/* A recovered store, cut again: the same states as before are right, or @only. */
+struct second {
+	struct world world;
+	u64 hash[2];
+	u64 seed;
+};
+
+static void second_cut(struct disk *d, void *arg)
 {
+	struct second *sec = arg;
+	unsigned int i, n, nr = d->nr;
+	u8 *keep = calloc(nr + 1, 1);
+
+	for (n = 0; n < 3; n++) {
+		for (i = 0; i < nr; i++)
+			keep[i] = !n ? 0xff : rnd(&sec->seed, 2) ? 0xff :
+				  n == 1 ? 0 : rnd(&sec->seed, 256);
+		try_state(&sec->world, d, keep);
+	}
+	free(keep);
+}
+
+/* One more write, acknowledged, in a recovered store. */
+static void one_more(struct second *sec, struct cpb_store *s, struct disk *d)
+{
+	u64 content[SIZE], at = rnd(&sec->seed, SIZE);
+	struct cpb_volume *v = cpb_volume_next(s, 0);
+	struct cpb_volume_info vi;
+	struct cpb_run r;
+	int err;
+
+	if (!v || store_hash(s, d, &sec->hash[0]) ||
+	    read_map(s, d, cpb_head(v), content))
+		return;
+	cpb_volume_info(v, &vi);
+	sec->hash[1] = sec->hash[0] - head_hash(vi.id, content);
+	while ((err = cpb_write_begin(s, 0, 1, &r)) == -EAGAIN)
+		must(cpb_write_wait(s), "write_wait");
+	must(err, "write_begin");
+	content[at] = 1ULL << 62 | rnd(&sec->seed, 1ULL << 60);
+	sec->hash[1] += head_hash(vi.id, content);
+	sec->world.hash = sec->hash;
+	sec->world.acked = 0;
+	sec->world.nr = 1;
+	disk_write_chunk(d, r.chunk, content[at]);
+	while ((err = cpb_write_end(v, at, &r, NULL)) == -EAGAIN)
+		must(cpb_prepare(v, at, 1), "prepare");
+	must(err, "write_end");
+	must(cpb_flush(s), "flush");
+	sec->world.acked = 1;
+	second_cut(d, sec);
+}
+
+static void try_state(struct world *w, const struct disk *from, const u8 *keep)
+{
+	struct second sec = { .world = *w, .seed = run.states * 2 + 1 };
+	bool again = !run.again && !(run.states % 16);
 	struct cpb_store *s;
 	struct disk d;
 	char why[CPB_ERROR_LEN];
 
 	run.states++;
-	disk_cut(&d, &w->disk, keep);
+	disk_cut(&d, from, keep);
+	if (again) {
+		run.again = true;
+		d.on_write = second_cut;
+		d.arg = &sec;
+	}
 	if (cpb_open(&disk_ops, &d, META_BLOCKS, disk_data_bytes(&d), 1, 0, &s, why)) {
 		violation("the store does not open", why);
 	} else {
-		examine(w, s, &d);
+		if (again && run.states % 32 == 1)
+			one_more(&sec, s, &d);
+		else
+			examine(w, s, &d);
 		cpb_close(s);
 		port_rcu_barrier();
 	}
+	if (again)
+		run.again = false;
 	disk_free(&d);
 }
 
@@ -270,37 +342,56 @@ static void power_cuts(struct disk *d, void *arg)
 	run.points++;
 	if (run.states >= run.budget)
 		return;
-	keep = malloc(nr);
+	keep = calloc(nr + 1, 1);
 	if (nr <= EXHAUSTIVE) {
 		for (n = 0; n < 1U << nr; n++) {
 			for (i = 0; i < nr; i++)
 				keep[i] = n >> i & 1 ? 0xff : 0;
-			try_state(w, keep);
+			try_state(w, d, keep);
 		}
 	} else {
 		memset(keep, 0, nr);
-		try_state(w, keep);
+		try_state(w, d, keep);
 		memset(keep, 0xff, nr);
-		try_state(w, keep);
+		try_state(w, d, keep);
 		for (n = 0; n < 6; n++) {
 			for (i = 0; i < nr; i++)
 				keep[i] = rnd(&w->seed, 2) ? 0xff : 0;
-			try_state(w, keep);
+			try_state(w, d, keep);
 		}
 	}
 	for (n = 0; n < 4 && nr; n++) {
 		for (i = 0; i < nr; i++)
 			keep[i] = rnd(&w->seed, 2) ? rnd(&w->seed, 256) : 0xff;
-		try_state(w, keep);
+		try_state(w, d, keep);
 	}
 	free(keep);
 }
 
 /* ---- The history ---- */
 
-static void acked(struct world *w)
+/* So many operations are durable: all that there were when it was asked for. */
+static void acked(struct world *w, u64 nr)
 {
-	w->acked = w->nr;
+	if (w->acked < nr)
+		w->acked = nr;
+}
+
+static void do_flush(struct world *w)
+{
+	u64 nr = w->nr;
+
+	must(cpb_flush(w->s), "flush");
+	acked(w, nr);
+}
+
+static void do_commit(struct world *w)
+{
+	u64 nr = w->nr;
+
+	must(cpb_commit(w->s), "commit");
+	acked(w, nr);
+	cpb_release(w->s);
 }
 
 static void do_write(struct world *w, int v, u64 at, u64 len)
@@ -344,8 +435,8 @@ static const u8 uuid[CPB_UUID_LEN] = "uuid";
 
 static void do_create(struct world *w, int v, int p)
 {
+	u64 nr, next;
 	char name[16];
-	u64 next;
 	struct cpb_volume_info vi;
 
 	snprintf(name, sizeof(name), "vol%u", ++w->names);
@@ -357,7 +448,7 @@ static void do_create(struct world *w, int v, int p)
 	else
 		memcpy(w->head[v].content, w->point[p].content,
 		       sizeof(w->head[v].content));
-	will_be(w);
+	nr = will_be(w);
 	if (p < 0)
 		must(cpb_create(w->s, name, SIZE << CPB_CHUNK_SHIFT_MIN, uuid, 0,
 				&w->volume[v], NULL), "create");
@@ -366,7 +457,7 @@ static void do_create(struct world *w, int v, int p)
 			      0, &w->volume[v], NULL), "fork");
 	cpb_volume_info(w->volume[v], &vi);
 	must(vi.id != next, "the next volume's ID");
-	acked(w);
+	acked(w, nr);
 }
 
 /* The ID that the next checkpoint will get is the store's counter. */
@@ -390,22 +481,23 @@ static int free_point(struct world *w)
 static void do_snap(struct world *w, int v)
 {
 	int p = free_point(w);
-	u64 id;
+	u64 nr, id;
 
 	if (p < 0)
 		return;
 	w->point[p] = w->head[v];
 	w->point[p].id = next_id(w);
-	will_be(w);
+	nr = will_be(w);
 	must(cpb_snap(w->s, &w->volume[v], 1, NULL, "", 0, &id, NULL), "snap");
 	must(id != w->point[p].id, "the next checkpoint's ID");
-	acked(w);
+	acked(w, nr);
 }
 
 static void do_restore(struct world *w, int v, int p, bool safety)
 {
 	struct cpb_point *pt = cpb_point_by_id(w->s, w->point[p].id);
 	int keep = safety ? free_point(w) : -1;
+	u64 nr;
 
 	if (safety && keep < 0)
 		return;
@@ -414,27 +506,30 @@ static void do_restore(struct world *w, int v, int p, bool safety)
 		w->point[keep].id = next_id(w);
 	}
 	memcpy(w->head[v].content, w->point[p].content, sizeof(w->head[v].content));
-	will_be(w);
+	nr = will_be(w);
 	must(cpb_restore(w->volume[v], pt, safety, NULL, NULL), "restore");
-	acked(w);
+	acked(w, nr);
 }
 
 static void do_delete(struct world *w, int p)
 {
 	struct cpb_point *pt = cpb_point_by_id(w->s, w->point[p].id);
+	u64 nr;
 
 	w->point[p].id = 0;
-	will_be(w);
+	nr = will_be(w);
 	must(cpb_delete(w->s, pt, NULL), "delete");
-	acked(w);
+	acked(w, nr);
 }
 
 static void do_remove(struct world *w, int v)
 {
+	u64 nr;
+
 	w->head[v].id = 0;
-	will_be(w);
+	nr = will_be(w);
 	must(cpb_remove(w->volume[v], true, NULL), "remove");
-	acked(w);
+	acked(w, nr);
 }
 
 static int pick(struct world *w, const struct map *maps, int nr)
@@ -478,15 +573,32 @@ static void do_step(struct world *w)
 		if (cpb_reap(w->s) < 0)
 			must(-EIO, "reap");
 	} else if (what == 16) {
-		must(cpb_commit(w->s), "commit");
-		acked(w);
-		cpb_release(w->s);
+		do_commit(w);
 	} else if (what <= 19) {
-		must(cpb_flush(w->s), "flush");
-		acked(w);
+		if (run.rare_flush && rnd(&w->seed, 8))
+			return;
+		do_flush(w);
 	} else if (v >= 0) {
 		do_write(w, v, at, len);
 	}
+}
+
+/* As another thread would, while a transaction is on its way to the disk. */
+static void meanwhile(struct disk *d, void *arg)
+{
+	struct world *w = arg;
+	int v = pick(w, w->head, VOLUMES);
+
+	if (v < 0 || rnd(&w->seed, 4) || d != &w->disk)
+		return;
+	/* The metadata device's own work must not start over in itself. */
+	d->meanwhile = NULL;
+	if (rnd(&w->seed, 2)) {
+		do_write(w, v, rnd(&w->seed, SIZE), 1);
+	} else {
+		do_flush(w);
+	}
+	d->meanwhile = meanwhile;
 }
 
 static void one_history(u64 seed, unsigned int steps)
@@ -499,6 +611,7 @@ static void one_history(u64 seed, unsigned int steps)
 
 	run.seed = seed;
 	run.reap = seed & 1;
+	run.rare_flush = seed % 3 == 0;
 	w->seed = mix(seed, 7) | 1;
 	w->next_content = 1;
 	disk_init(&w->disk, META_BLOCKS, CHUNKS);
@@ -509,10 +622,12 @@ static void one_history(u64 seed, unsigned int steps)
 	w->room = 64;
 	w->hash = calloc(w->room, sizeof(*w->hash));
 	w->disk.on_write = power_cuts;
+	w->disk.meanwhile = meanwhile;
 	w->disk.arg = w;
 	for (run.step = 0; run.step < steps && run.states < run.budget; run.step++)
 		do_step(w);
 	w->disk.on_write = NULL;
+	w->disk.meanwhile = NULL;
 	cpb_close(w->s);
 	port_rcu_barrier();
 	disk_free(&w->disk);
@@ -529,7 +644,7 @@ int main(int argc, char **argv)
 		{ "histories", required_argument, NULL, 'r' },
 		{ NULL, 0, NULL, 0 },
 	};
-	u64 seed = 1, total = 0, points = 0, states = 6000, histories = 20;
+	u64 seed = 1, total = 0, points = 0, states = 12000, histories = 20;
 	unsigned int steps = 150;
 	int c;
 

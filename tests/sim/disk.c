@@ -103,6 +103,8 @@ static int disk_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 		d->on_write(d, d->arg);
 	if (flags & CPB_WRITE_FUA)
 		settle(d, first, true, false);
+	if (d->meanwhile && !flags)
+		d->meanwhile(d, d->arg);
 	return 0;
 }
 

@@ -34,6 +34,8 @@ struct disk {
 	long fail_after;	/* metadata writes until they fail; < 0: never */
 	/* Called when something is in the cache that was not there before. */
 	void (*on_write)(struct disk *d, void *arg);
+	/* Called while a transaction's blocks are written: others may work then. */
+	void (*meanwhile)(struct disk *d, void *arg);
 	void *arg;
 };
 
