@@ -16,6 +16,16 @@
 
 static DEFINE_IDA(disk_ida);
 
+/* Disks that are still there, and who waits until there are none. */
+static atomic_t nr_disks = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(no_disks);
+
+static void count_out(void)
+{
+	if (atomic_dec_and_test(&nr_disks))
+		wake_up(&no_disks);
+}
+
 CPBLK_DEFINE_OPEN(disk_open, gd)
 {
 	struct cpblk_disk *d = gd->private_data;
@@ -31,6 +41,7 @@ static void disk_free(struct gendisk *gd)
 	cpblk_gate_exit(&d->gate);
 	ida_free(&disk_ida, d->index);
 	kfree(d);
+	count_out();
 }
 
 static const struct block_device_operations disk_ops = {
@@ -98,6 +109,7 @@ struct cpblk_disk *cpblk_disk_new(struct cpblk_store *s, struct cpb_volume *v,
 	d = kzalloc(sizeof(*d), GFP_KERNEL);
 	if (!d)
 		return ERR_PTR(-ENOMEM);
+	atomic_inc(&nr_disks);
 	d->store = s;
 	d->volume = v;
 	d->point = v ? cpb_head(v) : p;
@@ -152,6 +164,7 @@ err_gate:
 	cpblk_gate_exit(&d->gate);
 err_free:
 	kfree(d);
+	count_out();
 	return ERR_PTR(ret);
 }
 
@@ -251,7 +264,13 @@ static void sync_one(struct block_device *bdev)
 	sync_blockdev(bdev);
 }
 
-/** cpblk_disk_sync() - write the page cache back, of partitions too */
+/**
+ * cpblk_disk_sync() - write the page cache back, of partitions too
+ * @d: the device
+ *
+ * What can't be written is lost as it would be at any other time; a full store
+ * must not keep anybody from going back.
+ */
 void cpblk_disk_sync(struct cpblk_disk *d)
 {
 	on_each_bdev(d, sync_one);
@@ -326,7 +345,9 @@ void cpblk_disk_uevent(struct cpblk_disk *d, bool resized, u64 restored)
 	kobject_uevent_env(&disk_to_dev(d->gd)->kobj, KOBJ_CHANGE, env);
 }
 
+/** cpblk_disk_exit() - wait until the last disk was let go of by all */
 void cpblk_disk_exit(void)
 {
+	wait_event(no_disks, !atomic_read(&nr_disks));
 	ida_destroy(&disk_ida);
 }

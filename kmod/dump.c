@@ -148,40 +148,15 @@ static bool put_point(struct sk_buff *skb, struct cpblk_store *s,
 
 /* ---- One ---- */
 
-static struct sk_buff *answer_new(struct genl_info *info, size_t space, void **head)
-{
-	struct sk_buff *skb = genlmsg_new(space, GFP_KERNEL);
-
-	if (!skb)
-		return NULL;
-	*head = genlmsg_put_reply(skb, info, &cpblk_genl_family, 0,
-				  info->genlhdr->cmd);
-	if (*head)
-		return skb;
-	nlmsg_free(skb);
-	return NULL;
-}
-
-static int answer(struct sk_buff *skb, void *head, struct genl_info *info, int ret)
-{
-	if (ret) {
-		nlmsg_free(skb);
-		return ret;
-	}
-	genlmsg_end(skb, head);
-	return genlmsg_reply(skb, info);
-}
-
 int cpblk_nl_store_get(struct cpblk_store *s, struct genl_info *info, char *why)
 {
-	struct sk_buff *skb;
-	void *head;
+	struct cpblk_answer a;
+	int ret;
 
 	/* Paths are long. */
-	skb = answer_new(info, NLMSG_DEFAULT_SIZE + 2 * CPBLK_PATH_MAX, &head);
-	if (!skb)
-		return cpblk_refuse(why, -ENOMEM, "out of memory");
-	return answer(skb, head, info, put_store(skb, s) ? 0 : -EMSGSIZE);
+	ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE + 2 * CPBLK_PATH_MAX,
+				 why);
+	return ret ?: cpblk_answer_end(&a, info, put_store(a.skb, s), why);
 }
 
 int cpblk_nl_volume_get(struct cpblk_store *s, struct genl_info *info, char *why)
@@ -189,25 +164,25 @@ int cpblk_nl_volume_get(struct cpblk_store *s, struct genl_info *info, char *why
 	const char *name = nla_data(info->attrs[CPBLK_A_VOLUME]);
 	struct cpb_volume_info vi;
 	struct cpb_volume *v;
-	struct sk_buff *skb;
-	void *head;
-	int ret = 0;
+	struct cpblk_answer a;
+	bool ok = true;
+	int ret;
 
-	skb = answer_new(info, NLMSG_DEFAULT_SIZE, &head);
-	if (!skb)
-		return cpblk_refuse(why, -ENOMEM, "out of memory");
+	ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+	if (ret)
+		return ret;
 	cpb_hold_lists(s->engine);
 	v = cpb_volume_by_name(s->engine, name);
 	if (v) {
 		cpb_volume_info(v, &vi);
-		if (!put_volume(skb, s, v, &vi))
-			ret = -EMSGSIZE;
+		ok = put_volume(a.skb, s, v, &vi);
 	}
 	cpb_drop_lists(s->engine);
-	if (!v)
-		ret = cpblk_refuse(why, -ENOENT, "store %s has no volume %s",
-				   s->name, name);
-	return answer(skb, head, info, ret);
+	if (v)
+		return cpblk_answer_end(&a, info, ok, why);
+	ret = cpblk_refuse(why, -ENOENT, "store %s has no volume %s", s->name,
+			   name);
+	return cpblk_answer_drop(&a, ret);
 }
 
 int cpblk_nl_checkpoint_get(struct cpblk_store *s, struct genl_info *info,
@@ -215,29 +190,28 @@ int cpblk_nl_checkpoint_get(struct cpblk_store *s, struct genl_info *info,
 {
 	struct cpb_point_info pi;
 	struct cpblk_which which;
-	struct sk_buff *skb;
+	struct cpblk_answer a;
 	struct cpb_point *p;
-	void *head;
+	bool ok = true;
 	int ret;
 
 	ret = cpblk_nl_which(info->attrs, &which, why);
+	if (!ret)
+		ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
 	if (ret)
 		return ret;
-	skb = answer_new(info, NLMSG_DEFAULT_SIZE, &head);
-	if (!skb)
-		return cpblk_refuse(why, -ENOMEM, "out of memory");
 	cpb_hold_lists(s->engine);
 	p = cpblk_find_point(s, &which);
 	if (p) {
 		cpb_point_info(s->engine, p, &pi);
-		if (!put_point(skb, s, &pi))
-			ret = -EMSGSIZE;
+		ok = put_point(a.skb, s, &pi);
 	}
 	cpb_drop_lists(s->engine);
-	if (!p)
-		ret = cpblk_refuse(why, -ENOENT, "store %s has no such checkpoint",
-				   s->name);
-	return answer(skb, head, info, ret);
+	if (p)
+		return cpblk_answer_end(&a, info, ok, why);
+	ret = cpblk_refuse(why, -ENOENT, "store %s has no such checkpoint",
+			   s->name);
+	return cpblk_answer_drop(&a, ret);
 }
 
 /* ---- All ---- */
@@ -288,9 +262,11 @@ static void *dump_put(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 			   &cpblk_genl_family, NLM_F_MULTI, cmd);
 }
 
-static int dump_end(struct sk_buff *skb, void *head, bool ok)
+static int dump_end(struct sk_buff *skb, struct netlink_callback *cb, void *head,
+		    bool ok)
 {
 	if (ok) {
+		genl_dump_check_consistent(cb, head);
 		genlmsg_end(skb, head);
 		return 0;
 	}
@@ -309,6 +285,8 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb,
 	struct cpblk_store *s;
 	int ret = 0;
 
+	/* Who reads a list while it changes is told. */
+	cb->seq = atomic_read(&cpblk_changes);
 	while (!ret) {
 		s = cpblk_store_next(at->serial);
 		if (!s)
@@ -337,7 +315,7 @@ static int store_dump(struct sk_buff *skb, struct netlink_callback *cb,
 {
 	void *head = dump_put(skb, cb, CPBLK_CMD_STORE_GET);
 
-	return dump_end(skb, head, head && put_store(skb, s));
+	return dump_end(skb, cb, head, head && put_store(skb, s));
 }
 
 int cpblk_nl_store_dump(struct sk_buff *skb, struct netlink_callback *cb)
@@ -363,7 +341,7 @@ static int volume_dump(struct sk_buff *skb, struct netlink_callback *cb,
 		cpb_volume_info(v, &info);
 		if (!name || !strcmp(name, info.name)) {
 			head = dump_put(skb, cb, CPBLK_CMD_VOLUME_GET);
-			ret = dump_end(skb, head,
+			ret = dump_end(skb, cb, head,
 				       head && put_volume(skb, s, v, &info));
 		}
 		if (!ret)
@@ -418,7 +396,7 @@ static int checkpoint_dump(struct sk_buff *skb, struct netlink_callback *cb,
 		if (!(info.flags & (CPB_POINT_HEAD | CPB_POINT_REAP)) &&
 		    (!volume || info.volume == volume)) {
 			head = dump_put(skb, cb, CPBLK_CMD_CHECKPOINT_GET);
-			ret = dump_end(skb, head,
+			ret = dump_end(skb, cb, head,
 				       head && put_point(skb, s, &info));
 		}
 		if (!ret)

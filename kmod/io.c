@@ -15,7 +15,10 @@
  * of its kind: ios are taken in submit_bio() alone, and what workers wait for
  * is explained in work.c.
  */
+#include <linux/ktime.h>
+
 #include "cpblk.h"
+#include "trace.h"
 
 /* What a lookup gives at once: a read of 64 KiB is rarely in more places. */
 #define EXTENTS		8
@@ -28,6 +31,11 @@ static void io_run(struct cpblk_io *io);
 static struct cpb_store *engine(const struct cpblk_io *io)
 {
 	return io->disk->store->engine;
+}
+
+static dev_t io_dev(const struct cpblk_io *io)
+{
+	return disk_devt(io->disk->gd);
 }
 
 static u64 iter_byte(const struct bvec_iter *iter)
@@ -122,6 +130,8 @@ void cpblk_flush_work(struct work_struct *work)
 {
 	struct cpblk_store *s = container_of(work, struct cpblk_store, flush_work);
 	struct cpblk_io *io, *next;
+	u64 start = ktime_get_ns();
+	unsigned int nr = 0;
 	LIST_HEAD(list);
 	int ret;
 
@@ -133,6 +143,7 @@ void cpblk_flush_work(struct work_struct *work)
 
 	ret = cpb_flush(s->engine);
 	list_for_each_entry_safe(io, next, &list, list) {
+		nr++;
 		if (ret)
 			io_fail(io, errno_to_blk_status(ret));
 		if (!ret && io->preflush && io->iter.bi_size) {
@@ -143,6 +154,7 @@ void cpblk_flush_work(struct work_struct *work)
 			io_end(io);
 		}
 	}
+	trace_cpblk_flush(s->serial, nr, ktime_get_ns() - start, ret);
 }
 
 /* ---- Pieces ---- */
@@ -294,6 +306,7 @@ static void io_read(struct cpblk_io *io)
 			break;
 	}
 	if (ret == -EAGAIN) {
+		trace_cpblk_read_punt(io_dev(io), iter_byte(&io->iter) >> shift);
 		INIT_WORK(&io->work, read_work);
 		queue_work(s->read_wq, &io->work);
 		return;
@@ -358,6 +371,7 @@ static void write_end_io(struct bio *clone)
 	if (likely(!ret)) {
 		cpblk_piece_done(p, BLK_STS_OK);
 	} else if (ret == -EAGAIN) {
+		trace_cpblk_write_end_punt(io_dev(p->io), p->vchunk);
 		INIT_WORK(&p->work, write_end_work);
 		queue_work(d->store->end_wq, &p->work);
 	} else {
@@ -424,6 +438,8 @@ static void io_write(struct cpblk_io *io)
 			ret = write_run(io);
 	}
 	if (ret == -EAGAIN) {
+		trace_cpblk_write_punt(io_dev(io),
+				       iter_byte(&io->iter) >> s->chunk_shift);
 		INIT_WORK(&io->work, write_work);
 		queue_work(s->write_wq, &io->work);
 		return;

@@ -9,6 +9,9 @@
 
 #include "cpblk.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 /**
  * cpblk_refuse() - say why something is not done
  * @why: gets the sentence; has room for CPB_ERROR_LEN bytes

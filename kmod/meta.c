@@ -7,7 +7,7 @@
  * without a reserve, and nothing below may start I/O to find memory.
  */
 #include <linux/sched/mm.h>
-#include <linux/timekeeping.h>
+#include <linux/ktime.h>
 
 #include "cpblk.h"
 

@@ -20,6 +20,15 @@ static_assert(CPBLK_UUID_LEN == CPB_UUID_LEN);
 static_assert(CPBLK_VOLUME_READONLY == CPB_VOLUME_READONLY);
 static_assert(CPBLK_VOLUME_NOSCAN == CPB_VOLUME_NOSCAN);
 
+atomic_t cpblk_changes = ATOMIC_INIT(1);
+
+static void changed(void)
+{
+	/* 0 would mean that there is nothing to compare with. */
+	if (!atomic_inc_return(&cpblk_changes))
+		atomic_inc(&cpblk_changes);
+}
+
 /* ---- Refusals ---- */
 
 /*
@@ -79,14 +88,15 @@ int cpblk_nl_which(struct nlattr **attrs, struct cpblk_which *w, char *why)
 
 /* ---- Answers ---- */
 
-struct answer {
-	struct sk_buff *skb;
-	void *head;
-};
-
-/* Made before anything is done, so that what is done can be answered. */
-static int answer_begin(struct answer *a, struct genl_info *info, size_t space,
-			char *why)
+/**
+ * cpblk_answer_begin() - start an answer, before anything is done for it
+ * @a: the answer
+ * @info: the request
+ * @space: that the answer may need
+ * @why: on error, gets the reason
+ */
+int cpblk_answer_begin(struct cpblk_answer *a, struct genl_info *info,
+		       size_t space, char *why)
 {
 	a->skb = genlmsg_new(space, GFP_KERNEL);
 	if (!a->skb)
@@ -99,32 +109,40 @@ static int answer_begin(struct answer *a, struct genl_info *info, size_t space,
 	return cpblk_refuse(why, -EMSGSIZE, "the answer has no room");
 }
 
-static int answer_end(struct answer *a, struct genl_info *info, bool ok, char *why)
+/**
+ * cpblk_answer_end() - send it
+ * @a: the answer
+ * @info: the request
+ * @ok: all that belongs into it is in it
+ * @why: on error, gets the reason
+ */
+int cpblk_answer_end(struct cpblk_answer *a, struct genl_info *info, bool ok,
+		     char *why)
 {
 	if (ok) {
 		genlmsg_end(a->skb, a->head);
 		return genlmsg_reply(a->skb, info);
 	}
-	nlmsg_free(a->skb);
-	return cpblk_refuse(why, -EMSGSIZE,
-			    "it is done, but the answer has no room");
+	return cpblk_answer_drop(a, cpblk_refuse(why, -EMSGSIZE,
+						 "the answer has no room"));
 }
 
-static int answer_drop(struct answer *a, int err)
+/** cpblk_answer_drop() - there is nothing to answer but @err */
+int cpblk_answer_drop(struct cpblk_answer *a, int err)
 {
 	nlmsg_free(a->skb);
 	return err;
 }
 
-static int answer_made(struct answer *a, struct genl_info *info,
+static int answer_made(struct cpblk_answer *a, struct genl_info *info,
 		       const struct cpblk_made *m, char *why)
 {
-	return answer_end(a, info,
-			  cpblk_put_str(a->skb, CPBLK_A_VOLUME, m->name) &&
-			  cpblk_put_u64(a->skb, CPBLK_A_VOLUME_ID, m->id) &&
-			  !nla_put(a->skb, CPBLK_A_VOLUME_UUID, CPB_UUID_LEN,
-				   m->uuid) &&
-			  cpblk_put_str(a->skb, CPBLK_A_DEVICE, m->device), why);
+	bool ok = cpblk_put_str(a->skb, CPBLK_A_VOLUME, m->name) &&
+		  cpblk_put_u64(a->skb, CPBLK_A_VOLUME_ID, m->id) &&
+		  !nla_put(a->skb, CPBLK_A_VOLUME_UUID, CPB_UUID_LEN, m->uuid) &&
+		  cpblk_put_str(a->skb, CPBLK_A_DEVICE, m->device);
+
+	return cpblk_answer_end(a, info, ok, why);
 }
 
 /* ---- Operations on an open store ---- */
@@ -143,17 +161,17 @@ static int store_sync(struct cpblk_store *s, struct genl_info *info, char *why)
 static int volume_create(struct cpblk_store *s, struct genl_info *info, char *why)
 {
 	struct cpblk_made made;
-	struct answer a;
+	struct cpblk_answer a;
 	int ret;
 
-	ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+	ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
 	if (ret)
 		return ret;
 	ret = cpblk_create(s, get_str(info, CPBLK_A_VOLUME),
 			   get_u64(info, CPBLK_A_SIZE),
 			   get_u32(info, CPBLK_A_VOLUME_FLAGS), &made, why);
 	if (ret)
-		return answer_drop(&a, ret);
+		return cpblk_answer_drop(&a, ret);
 	return answer_made(&a, info, &made, why);
 }
 
@@ -174,21 +192,22 @@ static int snap_some(struct cpblk_store *s, struct genl_info *info,
 		     struct cpblk_snap *r, char *why)
 {
 	struct nlattr *list = info->attrs[CPBLK_A_VOLUMES], *pos;
-	struct answer a;
+	struct cpblk_answer a;
 	int rem, ret;
+	bool ok;
 
 	nla_for_each_nested(pos, list, rem)
 		r->volume[r->nr++] = nla_data(pos);
-	ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE + r->nr * CPBLK_POINT_SPACE,
-			   why);
+	ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE +
+				 r->nr * CPBLK_POINT_SPACE, why);
 	if (ret)
 		return ret;
 	ret = cpblk_snap(s, r, why);
 	if (ret)
-		return answer_drop(&a, ret);
-	return answer_end(&a, info,
-			  cpblk_put_points(a.skb, r->taken, r->nr) &&
-			  cpblk_put_u64(a.skb, CPBLK_A_TOTAL_NS, r->total_ns), why);
+		return cpblk_answer_drop(&a, ret);
+	ok = cpblk_put_points(a.skb, r->taken, r->nr) &&
+	     cpblk_put_u64(a.skb, CPBLK_A_TOTAL_NS, r->total_ns);
+	return cpblk_answer_end(&a, info, ok, why);
 }
 
 static int volumes_snap(struct cpblk_store *s, struct genl_info *info, char *why)
@@ -224,7 +243,8 @@ static int volume_restore(struct cpblk_store *s, struct genl_info *info, char *w
 {
 	u32 flags = get_u32(info, CPBLK_A_RESTORE_FLAGS);
 	struct cpblk_restore *r;
-	struct answer a;
+	struct cpblk_answer a;
+	bool ok;
 	int ret;
 
 	r = kzalloc(sizeof(*r), GFP_KERNEL);
@@ -237,20 +257,20 @@ static int volume_restore(struct cpblk_store *s, struct genl_info *info, char *w
 	r->generation = get_u64(info, CPBLK_A_IF_GENERATION);
 	ret = cpblk_nl_which(info->attrs, &r->which, why);
 	if (!ret)
-		ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+		ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
 	if (ret)
 		goto out;
 	ret = cpblk_restore(s, r, why);
 	if (ret) {
-		answer_drop(&a, ret);
+		cpblk_answer_drop(&a, ret);
 		goto out;
 	}
-	ret = answer_end(&a, info,
-			 cpblk_put_str(a.skb, CPBLK_A_VOLUME, r->made.name) &&
-			 cpblk_put_u64(a.skb, CPBLK_A_SIZE, r->made.size) &&
-			 cpblk_put_restored(a.skb, r) &&
-			 cpblk_put_u64(a.skb, CPBLK_A_FREEZE_NS, r->freeze_ns) &&
-			 cpblk_put_u64(a.skb, CPBLK_A_TOTAL_NS, r->total_ns), why);
+	ok = cpblk_put_str(a.skb, CPBLK_A_VOLUME, r->made.name) &&
+	     cpblk_put_u64(a.skb, CPBLK_A_SIZE, r->made.size) &&
+	     cpblk_put_restored(a.skb, r) &&
+	     cpblk_put_u64(a.skb, CPBLK_A_FREEZE_NS, r->freeze_ns) &&
+	     cpblk_put_u64(a.skb, CPBLK_A_TOTAL_NS, r->total_ns);
+	ret = cpblk_answer_end(&a, info, ok, why);
 out:
 	kfree(r);
 	return ret;
@@ -260,18 +280,18 @@ static int volume_fork(struct cpblk_store *s, struct genl_info *info, char *why)
 {
 	struct cpblk_which which;
 	struct cpblk_made made;
-	struct answer a;
+	struct cpblk_answer a;
 	int ret;
 
 	ret = cpblk_nl_which(info->attrs, &which, why);
 	if (!ret)
-		ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+		ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
 	if (ret)
 		return ret;
 	ret = cpblk_fork(s, &which, get_str(info, CPBLK_A_NEW_VOLUME),
 			 get_u32(info, CPBLK_A_VOLUME_FLAGS), &made, why);
 	if (ret)
-		return answer_drop(&a, ret);
+		return cpblk_answer_drop(&a, ret);
 	return answer_made(&a, info, &made, why);
 }
 
@@ -288,19 +308,20 @@ static int attach(struct cpblk_store *s, struct genl_info *info, char *why)
 {
 	char device[DISK_NAME_LEN];
 	struct cpblk_which which;
-	struct answer a;
+	struct cpblk_answer a;
 	int ret;
 
 	ret = cpblk_nl_which(info->attrs, &which, why);
 	if (!ret)
-		ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+		ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
 	if (ret)
 		return ret;
 	ret = cpblk_attach(s, &which, device, why);
 	if (ret)
-		return answer_drop(&a, ret);
-	return answer_end(&a, info,
-			  cpblk_put_str(a.skb, CPBLK_A_DEVICE, device), why);
+		return cpblk_answer_drop(&a, ret);
+	return cpblk_answer_end(&a, info,
+				cpblk_put_str(a.skb, CPBLK_A_DEVICE, device),
+				why);
 }
 
 static int detach(struct cpblk_store *s, struct genl_info *info, char *why)
@@ -346,12 +367,15 @@ static const struct op ops[CPBLK_CMD_MAX + 1] = {
 static int run_op(const struct op *op, struct cpblk_store *s,
 		  struct genl_info *info, char *why)
 {
-	int ret = -ENOENT;
+	int ret;
 
 	if (op->alive)
-		down_read(&s->alive);
+		ret = down_read_killable(&s->alive);
 	else
-		mutex_lock(&s->op);
+		ret = mutex_lock_killable(&s->op);
+	if (ret)
+		return cpblk_refuse(why, ret, "interrupted");
+	ret = -ENOENT;
 	if (!s->dead)
 		ret = op->fn(s, info, why);
 	else
@@ -388,6 +412,8 @@ static int op_doit(struct sk_buff *skb, struct genl_info *info)
 		return cpblk_nl_refuse(info->extack, ret, why);
 	}
 	ret = run_op(op, s, info, why);
+	if (!op->alive)
+		changed();
 	cpblk_store_put(s);
 	return ret ? cpblk_nl_refuse(info->extack, ret, why) : 0;
 }
@@ -403,7 +429,8 @@ static int store_open(struct sk_buff *skb, struct genl_info *info)
 	};
 	char why[CPB_ERROR_LEN] = "";
 	struct cpblk_store *s;
-	struct answer a;
+	struct cpblk_answer a;
+	bool ok;
 	int ret;
 
 	/* Paths are opened as the kernel's own: more than the network is at stake. */
@@ -413,19 +440,19 @@ static int store_open(struct sk_buff *skb, struct genl_info *info)
 	if (!o.meta_path || !o.data_path)
 		return cpblk_nl_refuse(info->extack, -EINVAL,
 				       "a store needs the paths of two devices");
-	ret = answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+	ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
 	if (ret)
 		return cpblk_nl_refuse(info->extack, ret, why);
 	s = cpblk_store_open(&o, why);
 	if (IS_ERR(s)) {
-		ret = answer_drop(&a, PTR_ERR(s));
-	} else {
-		ret = answer_end(&a, info,
-				 cpblk_put_str(a.skb, CPBLK_A_STORE, s->name) &&
-				 !nla_put(a.skb, CPBLK_A_STORE_UUID,
-					  CPB_UUID_LEN, s->uuid), why);
-		cpblk_store_put(s);
+		ret = cpblk_answer_drop(&a, PTR_ERR(s));
+		return cpblk_nl_refuse(info->extack, ret, why);
 	}
+	changed();
+	ok = cpblk_put_str(a.skb, CPBLK_A_STORE, s->name) &&
+	     !nla_put(a.skb, CPBLK_A_STORE_UUID, CPB_UUID_LEN, s->uuid);
+	cpblk_store_put(s);
+	ret = cpblk_answer_end(&a, info, ok, why);
 	return ret ? cpblk_nl_refuse(info->extack, ret, why) : 0;
 }
 

@@ -9,11 +9,12 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
+#include <linux/ktime.h>
 #include <linux/uuid.h>
 
 #include "cpblk.h"
 #include "event.h"
+#include "trace.h"
 
 #define HIDDEN_FLAGS	(CPB_POINT_HEAD | CPB_POINT_HIDDEN | CPB_POINT_REAP)
 
@@ -440,6 +441,7 @@ static int switch_root(struct cpblk_disk *d, struct cpb_point *p,
 	r->freeze_ns = ktime_get_ns() - start;
 	memalloc_noio_restore(noio);
 	cpblk_submit_held(held);
+	trace_cpblk_switch(disk_devt(d->gd), r->freeze_ns, ret);
 	return ret;
 }
 

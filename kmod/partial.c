@@ -17,6 +17,7 @@
  * nor a piece: those that wait for it may hold all there are.
  */
 #include "cpblk.h"
+#include "trace.h"
 
 /**
  * struct cpblk_partial - a chunk that is being merged into
@@ -223,9 +224,12 @@ static void partial_work(struct work_struct *work)
 	struct cpblk_partial *q = container_of(work, struct cpblk_partial, work);
 	struct cpblk_piece *p, *next;
 	blk_status_t status;
+	int ret;
 
 	while (next_round(q)) {
-		status = errno_to_blk_status(run_round(q));
+		ret = run_round(q);
+		trace_cpblk_merge(disk_devt(q->disk->gd), q->vchunk, ret);
+		status = errno_to_blk_status(ret);
 		list_for_each_entry_safe(p, next, &q->round, list)
 			cpblk_piece_done(p, status);
 		INIT_LIST_HEAD(&q->round);

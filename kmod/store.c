@@ -236,18 +236,18 @@ static void del_disks(struct cpblk_store *s)
 /* Nobody can open them any more; NULL, or the one that is in use. */
 static struct cpblk_disk *reserve_disks(struct cpblk_store *s)
 {
-	struct cpblk_disk *d;
+	struct cpblk_disk *d, *busy = NULL;
 
 	list_for_each_entry(d, &s->disks, list) {
-		if (!cpblk_disk_reserve(d))
-			continue;
-		struct cpblk_disk *busy = d;
-
+		if (cpblk_disk_reserve(d)) {
+			busy = d;
+			break;
+		}
+	}
+	if (busy)
 		list_for_each_entry_continue_reverse(d, &s->disks, list)
 			cpblk_disk_unreserve(d);
-		return busy;
-	}
-	return NULL;
+	return busy;
 }
 
 static int add_disks(struct cpblk_store *s, char *why)

@@ -167,8 +167,7 @@ enum cpblk_point_flags {
  * @CPBLK_A_NEW_VOLUME: string, name for the volume that a fork makes
  * @CPBLK_A_REMOVE_FLAGS: u32, &enum cpblk_remove_flags
  * @CPBLK_A_SYNC_FLAGS: u32, &enum cpblk_sync_flags
- * @CPBLK_A_FREEZE_NS: u64, checkpoint: for how long the maps were locked;
- *	restore: for how long I/O of the volume was held back
+ * @CPBLK_A_FREEZE_NS: u64, for how long a restore held back the volume's I/O
  * @CPBLK_A_TOTAL_NS: u64, how long the whole operation took in the kernel
  */
 enum cpblk_attr {
