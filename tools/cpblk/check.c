@@ -44,6 +44,8 @@ static int open_idle(const char *path, const char *what, int *fd, u64 *bytes)
 	if (S_ISREG(st.st_mode) && loop_of_file(*fd, name))
 		return refuse("%s is in use as /dev/%s: close what uses that first",
 			      path, name);
+	/* The driver writes past the page cache, which may have old blocks. */
+	posix_fadvise(*fd, 0, 0, POSIX_FADV_DONTNEED);
 	rc = cpb_file_size(*fd, bytes);
 	return rc ? refuse("cannot get the size of %s: %s", path, strerror(-rc)) :
 		    DONE;

@@ -110,9 +110,33 @@ static int random_uuid(u8 uuid[CPB_UUID_LEN])
 	return DONE;
 }
 
+/* Devices about to be formatted; the engine's ctx, as a struct cpb_files. */
+struct fresh {
+	struct cpb_files files;
+	bool wiped;
+};
+
+/* The first write comes when nothing can be refused any more: not before is wiped. */
+static int wipe_and_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
+			  unsigned int flags)
+{
+	struct fresh *fresh = ctx;
+	int rc = 0;
+
+	if (!fresh->wiped)
+		rc = probe_wipe(fresh->files.meta);
+	if (!fresh->wiped && !rc)
+		rc = probe_wipe(fresh->files.data);
+	if (rc)
+		return rc;
+	fresh->wiped = true;
+	return cpb_files_ops.write(ctx, vec, nr, flags);
+}
+
 static int format(struct target *meta, struct target *data, struct cpb_params *p)
 {
-	struct cpb_files files = { .meta = meta->fd, .data = data->fd };
+	struct fresh fresh = { .files = { .meta = meta->fd, .data = data->fd } };
+	struct cpb_ops ops = cpb_files_ops;
 	char why[CPB_ERROR_LEN] = "";
 	int rc;
 
@@ -120,13 +144,8 @@ static int format(struct target *meta, struct target *data, struct cpb_params *p
 		return FAILED;
 	p->meta_blocks = meta->bytes >> CPB_BLOCK_SHIFT;
 	p->data_bytes = data->bytes;
-	rc = probe_wipe(meta->fd);
-	if (rc)
-		return refuse("cannot wipe %s: %s", meta->path, strerror(-rc));
-	rc = probe_wipe(data->fd);
-	if (rc)
-		return refuse("cannot wipe %s: %s", data->path, strerror(-rc));
-	rc = cpb_format(&cpb_files_ops, &files, p, why);
+	ops.write = wipe_and_write;
+	rc = cpb_format(&ops, &fresh, p, why);
 	if (rc)
 		return refuse("cannot write store '%s' to %s and %s: %s", p->name,
 			      meta->path, data->path,
@@ -167,8 +186,7 @@ int cmd_format(struct tool *tool, int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	if (!name_is_valid(argv[0]))
-		return wrong_use(tool, "'%s' is not a name for a store: 1 to %d of A-Z a-z 0-9 . _ -, first a letter, digit or _",
-				 argv[0], CPBLK_NAME_MAX);
+		return bad_name(tool, "store", argv[0]);
 	if (chunk < 1ULL << CPB_CHUNK_SHIFT_MIN || chunk > 1ULL << CPB_CHUNK_SHIFT_MAX ||
 	    (chunk & (chunk - 1)))
 		return wrong_use(tool, "chunks are 4K to 1M, a power of two");
@@ -179,11 +197,12 @@ int cmd_format(struct tool *tool, int argc, char **argv)
 	meta.path = argv[1];
 	data.path = argv[2];
 	rc = open_target(&meta, force);
-	if (rc == DONE)
-		rc = open_target(&data, force);
-	if (rc == DONE && same(&meta, &data))
+	/* Before it is opened: one device would keep itself from being opened. */
+	if (rc == DONE && !stat(data.path, &data.st) && same(&meta, &data))
 		rc = refuse("metadata and data need a device each, %s and %s are one",
 			    meta.path, data.path);
+	if (rc == DONE)
+		rc = open_target(&data, force);
 	if (rc == DONE)
 		rc = format(&meta, &data, &params);
 	if (meta.fd >= 0)

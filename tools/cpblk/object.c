@@ -19,9 +19,10 @@ bool name_is_valid(const char *name)
 	       name[0] != '.' && name[0] != '-' && strcmp(name, "HEAD");
 }
 
-static int bad_name(const struct tool *tool, const char *what, const char *name)
+int bad_name(const struct tool *tool, const char *what, const char *name)
 {
-	return wrong_use(tool, "'%.80s' is not a name for a %s: 1 to %d of A-Z a-z 0-9 . _ -, first a letter, digit or _",
+	return wrong_use(tool,
+			 "'%.80s' is not a name for a %s: 1 to %d of A-Z a-z 0-9 . _ -, first a letter, digit or _",
 			 name, what, CPBLK_NAME_MAX);
 }
 

@@ -47,6 +47,26 @@ static int connect_or_load(struct tool *tool)
 	return DONE;
 }
 
+/* What the two hold instead, as a help after "this is no store". */
+static void tell_content(const char *meta, const char *data)
+{
+	char meta_text[USE_MAX] = "", data_text[USE_MAX] = "";
+	int meta_fd = open(meta, O_RDONLY | O_CLOEXEC);
+	int data_fd = open(data, O_RDONLY | O_CLOEXEC);
+
+	if (meta_fd >= 0)
+		probe_device(meta_fd, meta_text);
+	if (data_fd >= 0)
+		probe_device(data_fd, data_text);
+	refuse("%s holds %s, %s %s; METADATA comes first, then DATA", meta,
+	       meta_text[0] ? meta_text : "nothing known", data,
+	       data_text[0] ? data_text : "nothing known");
+	if (meta_fd >= 0)
+		close(meta_fd);
+	if (data_fd >= 0)
+		close(data_fd);
+}
+
 static int report(struct tool *tool, const char *store)
 {
 	struct cpblk_volume_info *volumes;
@@ -95,9 +115,12 @@ int cmd_open(struct tool *tool, int argc, char **argv)
 		rc = loop_open(argv[1], readonly, &data);
 	if (rc == DONE && cpblk_store_open(tool->link, meta.path, data.path,
 					   readonly ? CPBLK_OPEN_READONLY : 0,
-					   &info, &err))
+					   &info, &err)) {
 		rc = refuse("cannot open the store on %s and %s: %s", argv[0],
 			    argv[1], err.text);
+		if (err.code == EINVAL || err.code == ENODEV)
+			tell_content(argv[0], argv[1]);
+	}
 	/* The driver has them open now, or nobody has and they go away. */
 	if (meta.fd >= 0)
 		close(meta.fd);

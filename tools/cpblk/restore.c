@@ -51,12 +51,13 @@ static int report(const struct tool *tool, const struct cpblk_volume_info *v,
 		  const struct cpblk_checkpoint_info *c,
 		  const struct cpblk_restored *r)
 {
-	char label[OBJECT_MAX], times[2 * TEXT_MAX], size[TEXT_MAX];
+	char label[OBJECT_MAX], freeze[TEXT_MAX], total[TEXT_MAX], size[TEXT_MAX];
 
 	if (tool->json)
 		return report_json(v, c, r);
-	printf("%s is %s now  (%s)\n", v->name, checkpoint_label(c, label),
-	       show_times(r->freeze_ns, r->total_ns, times));
+	printf("%s is %s now  (%s, durable after %s)\n", v->name,
+	       checkpoint_label(c, label), show_duration(r->freeze_ns, freeze),
+	       show_duration(r->total_ns, total));
 	if (r->size != v->size)
 		printf("its size is %s now\n", show_size(r->size, size));
 	if (r->safety_id)

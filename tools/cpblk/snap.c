@@ -37,15 +37,14 @@ static int take_names(const struct tool *tool, int argc, char **argv,
 			return rc;
 	}
 	if (*name && !name_is_valid(*name))
-		return wrong_use(tool, "'%s' is not a name for a checkpoint: 1 to %d of A-Z a-z 0-9 . _ -, first a letter, digit or _",
-				 *name, CPBLK_NAME_MAX);
+		return bad_name(tool, "checkpoint", *name);
 	return DONE;
 }
 
 static int report(const struct tool *tool, const struct cpblk_snap *snap)
 {
 	struct json_object *json, *list, *o;
-	char times[2 * TEXT_MAX];
+	char total[TEXT_MAX];
 	size_t i;
 
 	if (!tool->json) {
@@ -53,8 +52,8 @@ static int report(const struct tool *tool, const struct cpblk_snap *snap)
 			printf("%s@%s%s", snap->taken[i].volume,
 			       snap->taken[i].name,
 			       i + 1 < snap->nr_taken ? " " : "");
-		printf("  (%s)\n",
-		       show_times(snap->freeze_ns, snap->total_ns, times));
+		printf("  (durable after %s)\n",
+		       show_duration(snap->total_ns, total));
 		return DONE;
 	}
 	json = json_object_new_object();
@@ -68,7 +67,6 @@ static int report(const struct tool *tool, const struct cpblk_snap *snap)
 		json_object_array_add(list, o);
 	}
 	json_object_object_add(json, "checkpoints", list);
-	json_put_number(json, "freeze_ns", snap->freeze_ns);
 	json_put_number(json, "total_ns", snap->total_ns);
 	return json_print(json, false);
 }

@@ -47,9 +47,9 @@ bool parse_size(const char *text, uint64_t *bytes)
 	if (unit) {
 		power = (int)(unit - units) + 1;
 		end++;
-		if (end[0] == 'i' && end[1] == 'B')
+		if (end[0] == 'i' && end[1] == 'B') {
 			end += 2;
-		else if (end[0] == 'B') {
+		} else if (end[0] == 'B') {
 			base = 1000;
 			end++;
 		}
@@ -130,19 +130,6 @@ const char *show_duration(uint64_t ns, char text[TEXT_MAX])
 	}
 	snprintf(text, TEXT_MAX, "%.*f %s", unit && value < 9.95 ? 1 : 0, value,
 		 names[unit]);
-	return text;
-}
-
-const char *show_times(uint64_t freeze, uint64_t total, char text[2 * TEXT_MAX])
-{
-	char a[TEXT_MAX], b[TEXT_MAX];
-
-	if (freeze)
-		snprintf(text, 2 * TEXT_MAX, "%s, durable after %s",
-			 show_duration(freeze, a), show_duration(total, b));
-	else
-		snprintf(text, 2 * TEXT_MAX, "durable after %s",
-			 show_duration(total, b));
 	return text;
 }
 

@@ -173,6 +173,9 @@ struct object {
 /** name_is_valid() - could this be the name of a store, volume, checkpoint? */
 bool name_is_valid(const char *name);
 
+/** bad_name() - say that it can't be the name of a @what; returns WRONG_USE */
+int bad_name(const struct tool *tool, const char *what, const char *name);
+
 /** parse_object() - take an argument apart; DONE, or WRONG_USE with a sentence */
 int parse_object(const struct tool *tool, const char *text, struct object *o);
 
@@ -212,12 +215,6 @@ const char *show_age(uint64_t now, uint64_t then, char text[TEXT_MAX]);
 
 /** show_duration() - "850 ns", "24 us", "1.3 ms", "2.1 s" */
 const char *show_duration(uint64_t ns, char text[TEXT_MAX]);
-
-/**
- * show_times() - how long an operation took: "12 us, durable after 1.3 ms"
- * @freeze: part of it in which others had to wait, 0: not known
- */
-const char *show_times(uint64_t freeze, uint64_t total, char text[2 * TEXT_MAX]);
 
 /** show_time() - ISO 8601 in UTC, with nanoseconds */
 const char *show_time(uint64_t ns, char text[TEXT_MAX]);

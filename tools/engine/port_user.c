@@ -8,18 +8,28 @@
 
 long port_alloc_budget = -1;
 
+/* Aligned as the strictest of the engine's structures asks for. */
+static void *alloc_zeroed(size_t size)
+{
+	void *p;
+
+	if (posix_memalign(&p, 64, size))
+		return NULL;
+	return memset(p, 0, size);
+}
+
 void *port_alloc(size_t size)
 {
 	if (!port_alloc_budget)
 		return NULL;
 	if (port_alloc_budget > 0)
 		port_alloc_budget--;
-	return calloc(1, size);
+	return alloc_zeroed(size);
 }
 
 void *port_alloc_must(size_t size)
 {
-	void *p = calloc(1, size);
+	void *p = alloc_zeroed(size);
 
 	if (!p)
 		abort();

@@ -248,7 +248,6 @@ struct cpblk_taken {
  * @flags: enum cpblk_snap_flags
  * @taken: result, one for each volume
  * @nr_taken: how many
- * @freeze_ns: result: for how long the maps were locked
  * @total_ns: result: how long it took in the kernel until all was durable
  */
 struct cpblk_snap {
@@ -259,7 +258,6 @@ struct cpblk_snap {
 	unsigned int flags;
 	struct cpblk_taken *taken;
 	size_t nr_taken;
-	uint64_t freeze_ns;
 	uint64_t total_ns;
 };
 

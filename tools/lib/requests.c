@@ -281,8 +281,6 @@ static int take_snap(void *arg, struct nlattr **attrs, struct nlattr *first, int
 {
 	struct cpblk_snap *snap = arg;
 
-	if (attrs[CPBLK_A_FREEZE_NS])
-		snap->freeze_ns = nla_get_u64(attrs[CPBLK_A_FREEZE_NS]);
 	if (attrs[CPBLK_A_TOTAL_NS])
 		snap->total_ns = nla_get_u64(attrs[CPBLK_A_TOTAL_NS]);
 	return cpblk_decode_taken(first, len, &snap->taken, &snap->nr_taken);
@@ -322,7 +320,6 @@ int cpblk_snap(struct cpblk *link, const char *store, struct cpblk_snap *snap,
 
 	snap->taken = NULL;
 	snap->nr_taken = 0;
-	snap->freeze_ns = 0;
 	snap->total_ns = 0;
 	rc = request(link, CPBLK_CMD_SNAP, store, NULL, &msg, err);
 	if (rc)
