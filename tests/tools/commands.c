@@ -168,7 +168,7 @@ Test(commands, snap)
 {
 	cr_expect_eq(run("snap", "vm1@before", "-m", "say so", "--auto", NULL), 0);
 	asked("snap tank 1 vm1 before say so 1");
-	cr_expect_str_eq(out, "vm1@before  (12 us, durable after 1.3 ms)\n");
+	cr_expect_str_eq(out, "vm1@before  (durable after 1.3 ms)\n");
 	fake_volume("tank", "vm2", GIB);
 	cr_expect_eq(run("snap", "vm1@x", "vm2", NULL), 0);
 	asked("snap tank 2 vm1 x - 0");
@@ -179,7 +179,7 @@ Test(commands, snap)
 	cr_expect_eq(run("snap", "vm1@HEAD", NULL), 2);
 	says(err, "'HEAD' is not a name for a checkpoint");
 	cr_expect_eq(run("snap", "--json", "vm1", NULL), 0);
-	cr_expect_str_eq(field(json(out), "freeze_ns"), "12000");
+	cr_expect_str_eq(field(json(out), "total_ns"), "1300000");
 }
 
 Test(commands, names_of_checkpoints)
@@ -409,12 +409,10 @@ Test(commands, events)
 Test(commands, a_full_disk_is_noticed)
 {
 	FILE *full = fopen("/dev/full", "w"), *real = stdout;
-	char *argv[] = { "cpblk", "--help" };
-	int tool_main(int argc, char **argv);
+	char *argv[] = { "cpblk", "ls" };
 	int rc;
 
 	cr_assert_not_null(full);
-	argv[1] = "ls";
 	stdout = full;
 	rc = tool_main(2, argv);
 	stdout = real;

@@ -14,9 +14,6 @@
 
 #define MANY 4096
 
-/* The program's own, renamed when it is compiled for the tests. */
-int tool_main(int argc, char **argv);
-
 struct cpblk {
 	int unused;
 };
@@ -322,7 +319,6 @@ int cpblk_snap(struct cpblk *link, const char *store, struct cpblk_snap *snap,
 		return rc;
 	snap->taken = calloc(snap->nr, sizeof(*snap->taken));
 	snap->nr_taken = snap->nr;
-	snap->freeze_ns = 12000;
 	snap->total_ns = 1300000;
 	for (i = 0; i < snap->nr; i++) {
 		taken = &snap->taken[i];

@@ -14,6 +14,9 @@
 
 #define MINUTE	60000000000ULL
 
+/** tool_main() - the program's main(), renamed when it is compiled for the tests */
+int tool_main(int argc, char **argv);
+
 /** fake_reset() - one store "tank", no volumes; times count from now on */
 void fake_reset(void);
 

@@ -146,7 +146,12 @@ void sim_idle(struct cpb_store *s)
 		cpb_release(s);
 		while ((err = cpb_reap(s)) > 0)
 			;
-		cr_assert_eq(err, 0, "reap: %d", err);
+		if (err) {
+			struct cpb_status st;
+
+			cpb_status(s, &st);
+			cr_assert_fail("reap: %d: %s", err, st.error);
+		}
 	} while (cpb_dirty(s));
 	port_rcu_barrier();
 }

@@ -58,7 +58,7 @@ make_initrd()
 		mode=$MODE
 		boot=$BOOT
 		disks='${DISKS[*]-}'
-		hung_task_secs=$((30 * $(slowness)))
+		hung_task_secs=$((60 * $(slowness)))
 		module_depends='$(modinfo -F depends "$root/cpblk/cpblk.ko" 2>/dev/null | tr , ' ')'
 		rows=$rows
 		cols=$cols
@@ -73,9 +73,10 @@ make_initrd()
 	} >"$INITRD"
 }
 
+# A timeout is for what hangs: on a busy machine all takes a multiple of its time.
 timeout_of()
 {
-	echo $(($(header "$1" timeout 60) * $(slowness)))
+	echo $(($(header "$1" timeout 60) * $(slowness) * ${CPBLK_PATIENCE:-3}))
 }
 
 # The machine goes away with the script, however that ends.
@@ -108,7 +109,7 @@ boot()
 	state="did not start a scenario"
 
 	while :; do
-		if ! read -r -t $((deadline > SECONDS ? deadline - SECONDS : 1)) -u "$in" line; then
+		if ! IFS= read -r -t $((deadline > SECONDS ? deadline - SECONDS : 1)) -u "$in" line; then
 			[ $SECONDS -lt $deadline ] || state="no word for too long: $state"
 			break
 		fi

@@ -20,10 +20,16 @@ chapter()
 	printf '\n\e[1m%d. %s\e[0m\n' $STEP "$*"
 }
 
-# show COMMAND...: as if it were typed.
+# typed COMMAND...: as if it were typed, without running it.
+typed()
+{
+	printf '\e[32m$\e[0m %s\n' "${*@Q}" |
+		sed "s/'\([a-zA-Z0-9@/.,=_:+*-]*\)'/\1/g"
+}
+
 show()
 {
-	printf '\e[32m$\e[0m %s\n' "${*@Q}" | sed "s/'\([a-zA-Z0-9@/.,=_:+-]*\)'/\1/g"
+	typed "$@"
 	"$@"
 }
 
@@ -32,10 +38,14 @@ tell()
 	printf '  %s\n' "$@"
 }
 
-# ms_of KEY JSON: nanoseconds in a report of cpblk, as milliseconds.
-ms_of()
+# timed COMMAND...: as if it were typed; sets MS to what the kernel says it took.
+timed()
 {
-	awk -v ns="$(number_of "$1" <<<"$2")" 'BEGIN { printf "%.1f", ns / 1e6 }'
+	local report
+
+	report=$(show "$@" | tee /dev/ttyS1) || return
+	report=${report##*durable after }
+	MS=${report%%)*}
 }
 
 checksums()
@@ -43,7 +53,7 @@ checksums()
 	(cd /mnt && find . -type f -print0 | sort -z | xargs -0 sha256sum)
 }
 
-start_udev
+start_udev 2>/dev/null
 mkdir -p /mnt
 printf '\e[1mcpblk on Linux %s: two disks, %s and %s\e[0m\n' "$(uname -r)" \
 	"$(lsblk -dno SIZE /dev/vda | tr -d ' ')" "$(lsblk -dno SIZE /dev/vdb | tr -d ' ')"
@@ -57,7 +67,7 @@ disk=/dev/cpblk/tank/vm1
 chapter "A filesystem with the source files of a Linux kernel's headers"
 show mkfs.ext4 -q $disk
 show mount $disk /mnt
-tar -C /mnt -xf /cpblk/headers.tar
+show tar -C /mnt -xf /cpblk/headers.tar
 sync
 checksums >/tmp/before
 files=$(wc -l </tmp/before)
@@ -66,47 +76,50 @@ tell "$files files, $(du -sh /mnt | cut -f 1), a checksum of each taken"
 
 chapter "A checkpoint, with the filesystem mounted"
 sync
-show cpblk snap vm1 -m "all is well"
-snap=$(cpblk snap --json vm1@again)
+timed cpblk snap vm1 -m "all is well"
+snap=$MS
 
-chapter "Disaster: every file deleted, random bytes over the middle of the disk"
-find /mnt -mindepth 1 -delete
-tell "all deleted: $(find /mnt -type f | wc -l) files left"
+chapter "Disaster: every file deleted, random bytes over the start and the middle"
+typed rm -rf "/mnt/*"
+mnt=/mnt
+rm -rf "${mnt:?}"/*
+tell "$(find /mnt -type f | wc -l) files left"
 umount /mnt
-show dd if=/dev/urandom of=$disk bs=1M seek=128 count=128 oflag=direct status=none
-e2fsck -fn $disk >/tmp/fsck 2>&1 && fail "the disk is not damaged"
-tell "e2fsck: $(grep -c '?' /tmp/fsck) complaints, the first: $(grep -m 1 '?' /tmp/fsck | cut -c 1-60)"
+show dd if=/dev/urandom of=$disk bs=1M count=64 oflag=direct status=none
+show dd if=/dev/urandom of=$disk bs=1M count=64 seek=32K oflag=direct status=none
+! mount $disk /mnt 2>/tmp/mount || fail "the disk is not damaged"
+tell "$(sed 's/^/mount: /; s/mount: mount: /mount: /; q' /tmp/mount)"
 
 chapter "Back again"
-restore=$(cpblk restore --json vm1@again)
-tell "cpblk restore vm1@again: $(ms_of total_ns "$restore") ms"
+timed cpblk restore vm1@v1
+restore=$MS
 show mount $disk /mnt
 checksums >/tmp/after
 cmp /tmp/before /tmp/after || fail "the files differ"
-tell "all $files files are there, every checksum is equal"
+tell "all $files files are there, and every checksum is equal"
 umount /mnt
-show e2fsck -fn $disk >/tmp/fsck 2>&1 || fail "e2fsck: $(cat /tmp/fsck)"
-tell "e2fsck finds nothing: $(tail -n 1 /tmp/fsck | sed 's/.*: //')"
+typed e2fsck -fn $disk
+e2fsck -fn $disk >/tmp/fsck 2>&1 || fail "e2fsck: $(cat /tmp/fsck)"
+tell "e2fsck finds nothing wrong: $(tail -n 1 /tmp/fsck | sed 's/^[^:]*: //')"
 
-chapter "Nothing is lost, not even the disaster: it is in the history"
+chapter "Nothing is lost, not even the disaster: 'cpblk undo vm1' would bring it back"
 show cpblk log
-tell "'cpblk undo vm1' would bring it back"
 
 chapter "A second disk from the checkpoint, at once, sharing all its data"
 show cpblk fork vm1@v1 vm2
 mount /dev/cpblk/tank/vm2 /mnt
 echo "only here" >/mnt/new
-tell "$(find /mnt -type f | wc -l) files on the second disk, one of them new"
+tell "$(find /mnt -type f | wc -l) files on vm2, one of them new"
 umount /mnt
 mount $disk /mnt
-tell "$(find /mnt -type f | wc -l) files on the first one"
+tell "$(find /mnt -type f | wc -l) files on vm1"
 umount /mnt
 show cpblk log
 show cpblk status
 show cpblk close
-leaked=$(cpblk check --json /dev/vda /dev/vdb)
-[ "$(number_of chunks_allocated <<<"$leaked")" = \
-	"$(number_of chunks_reachable <<<"$leaked")" ] || fail "chunks leaked"
 
-printf '\n\e[1mOn a disk of 64 GiB: checkpoint %s ms, restore %s ms, in the kernel, until durable.\e[0m\n' \
-	"$(ms_of total_ns "$snap")" "$(ms_of total_ns "$restore")"
+report=$(cpblk check --json /dev/vda /dev/vdb)
+[ "$(number_of chunks_allocated <<<"$report")" = \
+	"$(number_of chunks_reachable <<<"$report")" ] || fail "chunks leaked"
+printf '\n\e[1mA disk of 64 GiB: checkpoint in %s, restore in %s (kernel time, until durable)\e[0m\n' \
+	"$snap" "$restore"

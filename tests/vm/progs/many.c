@@ -161,7 +161,7 @@ static void verify(struct cpblk *link, const char *device, unsigned long nr,
 	if (cpblk_checkpoint_list(link, store, volume, &points, &count, &err))
 		die("%s", err.text);
 	for (i = 0; i < count; i += every) {
-		if (points[i].name[0] != 'c')
+		if (points[i].flags & CPBLK_POINT_HIDDEN)
 			continue;
 		n = number(points[i].name + 1);
 		if (cpblk_attach(link, store, points[i].id, attached, &err))

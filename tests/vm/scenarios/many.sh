@@ -13,7 +13,7 @@
 points=1000
 forks=200
 # Attaching makes a device, which takes its time.
-step=$(by_speed 9 40)
+step=$(by_speed 29 97)
 
 # checkpoints REGEX: those of the volume that match, as VM@NAME.
 checkpoints()
@@ -29,7 +29,7 @@ many make many vm $points $forks
 	fail "not all forks are listed"
 [ "$(cpblk log | grep -c ' vm@c')" = $points ] || fail "not all are drawn"
 [ "$(cpblk log vm | grep -c ' vm@c')" = $points ] || fail "not all are drawn"
-many verify many vm $points $step
+many verify many vm $points "$step"
 ok "$points checkpoints and $forks forks"
 
 cpblk close
@@ -37,13 +37,12 @@ check_store "$META" "$DATA"
 cpblk open "$META" "$DATA" | tail -n 1
 mapfile -t names < <(checkpoints 'c[0-9]*[02468]')
 cpblk rm "${names[@]}" | tail -n 1
-many verify many vm $points $step
 cpblk sync --reclaim
-many verify many vm $points $step
+many verify many vm $points "$step"
 ok "half of them are gone, the others are whole"
 
-mapfile -t names < <(seq -f 'f%g' $forks)
-cpblk remove "${names[@]}" | tail -n 1
+mapfile -t names < <(seq $forks)
+cpblk remove "${names[@]/#/f}" | tail -n 1
 mapfile -t names < <(checkpoints '.*')
 cpblk rm "${names[@]}" | tail -n 1
 cpblk sync --reclaim

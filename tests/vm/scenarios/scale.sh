@@ -12,7 +12,7 @@
 
 few=10000
 many=$(by_speed 1000000 100000)
-rounds=31
+rounds=21
 
 # The data itself is dropped, all but the store's label at its beginning: the
 # maps are what this is about.
@@ -20,7 +20,7 @@ make_store_without_data()
 {
 	local name=$1 sectors=$((16 << 21))
 
-	make_null_blk "$name-meta" "$2" 1
+	make_null_blk "$name-meta" 512
 	META=$REPLY
 	make_null_blk "$name-label" 1
 	label=$REPLY
@@ -35,26 +35,28 @@ make_store_without_data()
 	cpblk open "$META" "$DATA"
 }
 
-# median: of the numbers on stdin
+# median FILE: of the numbers in it
 median()
 {
-	sort -n | awk '{ n[NR] = $1 } END { print n[int((NR + 1) / 2)] }'
+	sort -n "$1" | awk '{ n[NR] = $1 } END { print n[int((NR + 1) / 2)] }'
 }
 
-# ratio NAME FEW MANY: no more than 1.5
+# ratio NAME: of the medians, many to few; no more than 1.5
 ratio()
 {
-	local r
+	local a b r
 
-	r=$(awk -v a="$2" -v b="$3" 'BEGIN { printf "%.2f", b / a }')
-	echo "$1: $2 ns with $few extents, $3 ns with $many"
+	a=$(median "/tmp/$1.few")
+	b=$(median "/tmp/$1.many")
+	r=$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.2f", b / a }')
+	echo "$1: $a ns with $few extents, $b ns with $many"
 	figure "$1" "$r"
 	awk -v r="$r" 'BEGIN { exit r > 1.5 }' || fail "$1 is $r"
 }
 
-make_store_without_data few 64
+make_store_without_data few
 stores=("$META" "$DATA")
-make_store_without_data many "$(by_speed 512 128)"
+make_store_without_data many
 stores+=("$META" "$DATA")
 for store in few many; do
 	cpblk -s $store create vm 64G
@@ -65,22 +67,26 @@ for store in few many; do
 	cpblk -s $store snap vm -n base
 done
 
-for ((i = 0; i < rounds; i++)); do
-	for store in few many; do
-		map "$(dev_for $store/vm)" 16 $i
-		cpblk -s $store snap --json vm | number_of total_ns >>/tmp/snap.$store
+# measure NAME COMMAND...: the time of a command, in the kernel, on both stores
+# in turns, with a few changes to the volume before each.
+measure()
+{
+	local name=$1 i store
+	shift
+
+	for ((i = 0; i < rounds; i++)); do
+		for store in few many; do
+			map "$(dev_for $store/vm)" 16 $i
+			cpblk -s $store "$@" | number_of total_ns >>"/tmp/$name.$store"
+		done
 	done
-done
-for ((i = 0; i < rounds; i++)); do
-	for store in few many; do
-		map "$(dev_for $store/vm)" 16 $i
-		cpblk -s $store restore --json vm@base |
-			number_of total_ns >>/tmp/restore.$store
-	done
-done
-ratio snap_scale "$(median </tmp/snap.few)" "$(median </tmp/snap.many)"
-ratio restore_scale "$(median </tmp/restore.few)" "$(median </tmp/restore.many)"
-rm /tmp/{snap,restore}.{few,many}
+}
+
+measure snap_scale snap --json vm
+measure restore_scale restore --json vm@base
+ratio snap_scale
+ratio restore_scale
+rm /tmp/*_scale.*
 
 finish_store few "${stores[0]}" "${stores[1]}"
 finish_store many "${stores[2]}" "${stores[3]}"

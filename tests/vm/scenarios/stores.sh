@@ -36,7 +36,7 @@ expect_fail "no.*nosuch" cpblk -s one snap vm nosuch
 cpblk -s one fork vm@both forked
 cmp "$(dev_for one/vm)" "$(dev_for one/forked)"
 cpblk close one
-expect_fail "no.* one" cpblk -s one ls
+expect_fail "no store .one. is open" cpblk -s one ls
 cpblk open "${one[@]}"
 for store in one two; do
 	for volume in vm other; do
