@@ -116,6 +116,11 @@ static u64 find_free(struct cpb_blocks *b)
 	return ~0ULL;
 }
 
+static bool is_busy(const struct cpb_blocks *b, u64 addr)
+{
+	return b->busy[addr / BITS_PER_LONG] >> (addr % BITS_PER_LONG) & 1;
+}
+
 static void set_busy(struct cpb_blocks *b, u64 addr)
 {
 	b->busy[addr / BITS_PER_LONG] |= BIT(addr % BITS_PER_LONG);
@@ -247,9 +252,9 @@ static int check_node(struct cpb_store *s, const struct cpb_disk_header *h,
 		return err;
 	switch (magic) {
 	case CPB_MAGIC_MAP:
-		return cpb_tree_check(&cpb_map_class, h);
+		return cpb_tree_check(s, &cpb_map_class, h);
 	case CPB_MAGIC_DEAD:
-		return cpb_tree_check(&cpb_dead_class, h);
+		return cpb_tree_check(s, &cpb_dead_class, h);
 	default:
 		return cpb_table_check(h);
 	}
@@ -295,6 +300,9 @@ int cpb_node_load(struct cpb_store *s, u64 addr, u32 magic,
 	} else if (b->released != released) {
 		/* It may be someone else's by now, and what was read stale. */
 		err = -EAGAIN;
+	} else if (!err && !is_busy(b, addr)) {
+		/* What takes it next would be confused with it. */
+		err = -ENODATA;
 	} else if (!err) {
 		n->txn = le64_to_cpu(n->h->txn);
 		put_cache(b, n);
@@ -303,6 +311,9 @@ int cpb_node_load(struct cpb_store *s, u64 addr, u32 magic,
 
 	if (err || other)
 		free_node(&n->rcu);
+	if (err == -ENODATA)
+		return cpb_break(s, -EUCLEAN, "a block that is not in use is named",
+				 addr);
 	if (err == -EAGAIN)
 		return err;
 	if (err)

@@ -9,6 +9,40 @@
  */
 #include "engine.h"
 
+/*
+ * What was found of a point, as sums over single chunks of a hash of chunk and
+ * birth: two sets that have the same sum are taken for the same.
+ */
+struct seen {
+	bool walked;
+	u64 map;		/* all of its map */
+	u64 shared;		/* what of that was born in its parent's time */
+	u64 dead;		/* chunks of its deadlist */
+	u64 old, old_dead;	/* of both, what was born in its base's time */
+};
+
+/* The next one before a point that was not deleted, or NULL. */
+static struct cpb_point *base_of(const struct cpb_point *p)
+{
+	struct cpb_point *up = p->parent;
+
+	while (up && up->flags & CPB_POINT_HIDDEN)
+		up = up->parent;
+	return up;
+}
+
+static u64 base_epoch(const struct cpb_point *p)
+{
+	const struct cpb_point *base = base_of(p);
+
+	return base ? base->epoch : CPB_EPOCH_NONE;
+}
+
+/* What is below a block of a map. */
+struct below {
+	u64 chunks, hash;
+};
+
 struct check {
 	struct cpb_store *s;
 	struct cpb_check_report *r;
@@ -16,7 +50,8 @@ struct check {
 	void *arg;
 	unsigned long *chunks;		/* reachable */
 	unsigned long *blocks;
-	u64 *sum;			/* by block of a map: chunks below it */
+	struct below *sum;		/* by block of a map */
+	struct seen *seen;		/* by slot */
 };
 
 __printf(2, 3)
@@ -65,10 +100,28 @@ struct tally {
 	u64 shared;		/* of them, what was born in the parent's time */
 };
 
+static u64 chunk_hash(u64 chunk, u64 birth)
+{
+	u64 h = (chunk ^ birth * 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL;
+
+	h = (h ^ h >> 32) * 0xc4ceb9fe1a85ec53ULL;
+	return h ^ h >> 29;
+}
+
+static u64 run_hash(u64 run, u64 birth)
+{
+	u64 chunk = cpb_run_chunk(run), len = cpb_run_len(run), sum = 0;
+
+	for (; len; len--)
+		sum += chunk_hash(chunk++, birth);
+	return sum;
+}
+
 static void check_leaf(struct check *c, struct tally *t, struct cpb_node *n,
 		       u64 lo, u64 hi)
 {
-	u64 keep = cpb_parent_epoch(t->p), j;
+	struct seen *seen = &c->seen[t->p->slot];
+	u64 keep = cpb_parent_epoch(t->p), j, sum;
 	unsigned int i;
 
 	for (i = 0; i < cpb_nr(n); i++) {
@@ -89,8 +142,14 @@ static void check_leaf(struct check *c, struct tally *t, struct cpb_node *n,
 			continue;
 		}
 		t->chunks += len;
-		if (birth <= keep)
+		sum = run_hash(le64_to_cpu(x->run), birth);
+		seen->map += sum;
+		if (birth <= keep) {
 			t->shared += len;
+			seen->shared += sum;
+		}
+		if (birth <= base_epoch(t->p))
+			seen->old += sum;
 		for (j = 0; j < len; j++)
 			if (set_bit_once(c->chunks, chunk + j))
 				c->r->chunks_reachable++;
@@ -100,16 +159,21 @@ static void check_leaf(struct check *c, struct tally *t, struct cpb_node *n,
 static int check_map(struct check *c, struct tally *t, struct cpb_edit *e,
 		     struct cpb_node *n, u64 lo, u64 hi)
 {
-	u64 keep = cpb_parent_epoch(t->p), before = t->chunks;
+	u64 before = t->chunks;
+	struct seen *seen = &c->seen[t->p->slot];
+	u64 hash_before = seen->map;
 	unsigned int i;
 	int err = 0;
 
 	if (reach_block(c, n->addr, "a map")) {
 		c->r->blocks_reachable++;
-	} else if (n->addr < c->s->meta_blocks && c->sum[n->addr] &&
-		   le64_to_cpu(n->h->birth) <= keep) {
-		t->chunks += c->sum[n->addr];
-		t->shared += c->sum[n->addr];
+	} else if (n->addr < c->s->meta_blocks && c->sum[n->addr].chunks &&
+		   le64_to_cpu(n->h->birth) <= base_epoch(t->p)) {
+		t->chunks += c->sum[n->addr].chunks;
+		t->shared += c->sum[n->addr].chunks;
+		seen->map += c->sum[n->addr].hash;
+		seen->shared += c->sum[n->addr].hash;
+		seen->old += c->sum[n->addr].hash;
 		return 0;
 	}
 	if (!cpb_level(n))
@@ -132,7 +196,8 @@ static int check_map(struct check *c, struct tally *t, struct cpb_edit *e,
 		port_cond_resched();
 	}
 	if (n->addr < c->s->meta_blocks)
-		c->sum[n->addr] = t->chunks - before;
+		c->sum[n->addr] = (struct below){ t->chunks - before,
+						  seen->map - hash_before };
 	return err;
 }
 
@@ -152,6 +217,7 @@ static int check_point(struct check *c, struct cpb_point *p)
 	}
 	if (err)
 		return err;
+	c->seen[p->slot].walked = true;
 	if (t.chunks != p->referenced)
 		complain(c, "point %llu '%s': %llu chunks are counted, its map has %llu",
 			 (unsigned long long)p->id, p->text,
@@ -192,6 +258,13 @@ static int check_deadlist(struct check *c, struct cpb_point *p)
 		first = cpb_run_chunk(entry[2]);
 		len = cpb_run_len(entry[2]);
 		nr[kind] += len;
+		if (!kind) {
+			u64 sum = run_hash(entry[2], entry[1]);
+
+			c->seen[p->slot].dead += sum;
+			if (entry[1] <= base_epoch(p))
+				c->seen[p->slot].old_dead += sum;
+		}
 		if (entry[1] > keep)
 			complain(c, "deadlist of point %llu '%s': %s %llu is younger than the parent",
 				 (unsigned long long)p->id, p->text,
@@ -342,6 +415,46 @@ static void compare_blocks(struct check *c, bool exact)
 			 (unsigned long long)wrong, (unsigned long long)first);
 }
 
+/*
+ * What a point shares with its base, and what was dropped on the way from that
+ * one, is the base's map.
+ */
+static void check_base(struct check *c, struct cpb_point *p)
+{
+	struct cpb_point *base = base_of(p), *up;
+	u64 sum = c->seen[p->slot].old;
+
+	if (!base || !c->seen[p->slot].walked)
+		return;
+	for (up = p; up != base; up = up->parent)
+		sum += c->seen[up->slot].old_dead;
+	if (sum != c->seen[base->slot].map)
+		complain(c, "point %llu '%s': what it shares with point %llu '%s' and what has been dropped since are not that one's map",
+			 (unsigned long long)p->id, p->text,
+			 (unsigned long long)base->id, base->text);
+}
+
+/* What shares with a hidden parent, and has dropped of it, is the same for all. */
+static void check_siblings(struct check *c, struct cpb_point *up)
+{
+	bool known = false;
+	struct cpb_point *p;
+	u64 whole = 0;
+
+	list_for_each_entry(p, &up->children, sibling) {
+		struct seen *seen = &c->seen[p->slot];
+
+		if (!seen->walked)
+			continue;
+		if (known && seen->shared + seen->dead != whole)
+			complain(c, "point %llu '%s' has another view of the deleted point %llu than what else follows that",
+				 (unsigned long long)p->id, p->text,
+				 (unsigned long long)up->id);
+		whole = seen->shared + seen->dead;
+		known = true;
+	}
+}
+
 static int check_points(struct check *c, bool *exact)
 {
 	struct cpb_store *s = c->s;
@@ -366,6 +479,11 @@ static int check_points(struct check *c, bool *exact)
 			*exact = false;
 		err = check_deadlist(c, p);
 	}
+	for (id = 0; (p = cpb_ids_next(&s->points, id)) && !err; id = p->id) {
+		check_base(c, p);
+		if (p->flags & CPB_POINT_HIDDEN)
+			check_siblings(c, p);
+	}
 	return err;
 }
 
@@ -381,7 +499,8 @@ int cpb_check(struct cpb_store *s, struct cpb_check_report *r,
 	c.chunks = port_alloc(DIV_ROUND_UP(s->space.chunks, BITS_PER_LONG) * 8);
 	c.blocks = port_alloc(DIV_ROUND_UP(s->meta_blocks, BITS_PER_LONG) * 8);
 	c.sum = port_alloc(s->meta_blocks * sizeof(*c.sum));
-	err = c.chunks && c.blocks && c.sum ? 0 : -ENOMEM;
+	c.seen = port_alloc(max(s->slots.nr, 1U) * sizeof(*c.seen));
+	err = c.chunks && c.blocks && c.sum && c.seen ? 0 : -ENOMEM;
 	port_mutex_lock(&s->lists);
 	port_mutex_lock(&s->meta);
 	for (i = 0; i < fixed && !err; i++) {
@@ -406,6 +525,7 @@ int cpb_check(struct cpb_store *s, struct cpb_check_report *r,
 	port_mutex_unlock(&s->lists);
 	port_free(c.chunks);
 	port_free(c.blocks);
+	port_free(c.seen);
 	port_free(c.sum);
 	if (s->broken)
 		complain(&c, "%s", s->error);

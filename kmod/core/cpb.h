@@ -402,8 +402,9 @@ struct cpb_check_report {
  * cpb_check() - walk everything and compare it with what is recorded  [sleeps]
  * @line: called with a sentence for each thing that is wrong
  *
- * The store must have been opened CPB_OPEN_READONLY or be quiet: no writes,
- * no operations, cpb_reap() done and committed.
+ * The store must be quiet: no writes, no operations, and all committed. One
+ * that was opened CPB_OPEN_READONLY is not if the journal had records, which
+ * are in memory then: open it on devices that keep in memory what is written.
  */
 int cpb_check(struct cpb_store *s, struct cpb_check_report *r,
 	      void (*line)(void *arg, const char *text), void *arg);

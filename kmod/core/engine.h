@@ -388,6 +388,20 @@ static inline u64 cpb_run_len(u64 run)
 	return run & CPB_RUN_MAX;
 }
 
+/* The first block that is not in one of the fixed areas. */
+static inline u64 cpb_fixed_end(const struct cpb_store *s)
+{
+	return s->bitmap_start + 2 * s->bitmap_slots;
+}
+
+/* Does a run lie on the data device? */
+static inline bool cpb_run_ok(const struct cpb_store *s, u64 run)
+{
+	u64 chunk = cpb_run_chunk(run), len = cpb_run_len(run);
+
+	return len && chunk < s->space.chunks && len <= s->space.chunks - chunk;
+}
+
 /* ---- block.c: node cache, metadata blocks, spares ---- */
 
 int cpb_blocks_init(struct cpb_store *s);
@@ -417,7 +431,8 @@ void cpb_buf_drop(struct cpb_buf *b);
 
 /* ---- tree.c ---- */
 
-int cpb_tree_check(const struct cpb_class *cls, const struct cpb_disk_header *h);
+int cpb_tree_check(struct cpb_store *s, const struct cpb_class *cls,
+		   const struct cpb_disk_header *h);
 unsigned int cpb_tree_need(const struct cpb_root *root);
 __le64 *cpb_entry(const struct cpb_class *cls, struct cpb_node *n,
 		  unsigned int i);
@@ -473,6 +488,7 @@ int cpb_table_leaf(struct cpb_store *s, struct cpb_root *root, u32 magic,
 		   u64 index, u64 txn, struct cpb_node **leaf);
 int cpb_table_aux(struct cpb_store *s, struct cpb_root *root, u64 index,
 		  u64 *aux);
+int cpb_table_sum(struct cpb_store *s, const struct cpb_root *root, u64 *sum);
 int cpb_table_set_aux(struct cpb_store *s, struct cpb_root *root, u64 index,
 		      u64 aux);
 int cpb_table_check(const struct cpb_disk_header *h);

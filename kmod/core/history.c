@@ -749,7 +749,7 @@ static int replay_snap(struct cpb_store *s, const struct cpb_disk_record_op *d,
 {
 	const u8 *at = d->text + le16_to_cpu(d->text_len) - nr * sizeof(u64);
 	struct cpb_volume **v = port_alloc(nr * sizeof(*v));
-	unsigned int i;
+	unsigned int i, j;
 	__le64 id;
 	int err = v ? 0 : -ENOMEM;
 
@@ -758,11 +758,30 @@ static int replay_snap(struct cpb_store *s, const struct cpb_disk_record_op *d,
 		v[i] = cpb_ids_find(&s->volumes, le64_to_cpu(id));
 		if (!v[i])
 			err = -EUCLEAN;
+		for (j = 0; j < i; j++)
+			if (v[i] == v[j])
+				err = -EUCLEAN;
 	}
+	if (o->flags & ~CPB_POINT_AUTO)
+		err = -EUCLEAN;
 	if (!err)
 		err = snap_locked(s, v, nr, o, NULL, NULL);
 	port_free(v);
 	return err;
+}
+
+/* A new volume has the next ID, and flags that there are. */
+static bool next_volume(const struct cpb_store *s,
+			const struct cpb_disk_record_op *d)
+{
+	return le32_to_cpu(d->r.volume) == s->next_volume &&
+	       !(le32_to_cpu(d->flags) & ~CPB_VOLUME_FLAGS);
+}
+
+static bool makes_points(unsigned int type)
+{
+	return type == CPB_RECORD_CREATE || type == CPB_RECORD_FORK ||
+	       type == CPB_RECORD_SNAP || type == CPB_RECORD_RESTORE;
 }
 
 /**
@@ -793,7 +812,7 @@ int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *d,
 	err = op_text(d, size, nr, &o, name, message);
 	if (err)
 		return err;
-	if (d->id && le64_to_cpu(d->id) != s->next_id)
+	if (le64_to_cpu(d->id) != (makes_points(type) ? s->next_id : 0))
 		return -EUCLEAN;
 	v = cpb_ids_find(&s->volumes, le32_to_cpu(d->r.volume));
 	p = cpb_ids_find(&s->points, o.target);
@@ -804,13 +823,16 @@ int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *d,
 	case CPB_RECORD_SNAP:
 		return replay_snap(s, d, nr, &o);
 	case CPB_RECORD_RESTORE:
-		return v && p ? restore_locked(v, p, &o, NULL) : -EUCLEAN;
+		if (!v || !p || o.flags & ~(CPB_POINT_AUTO | CPB_POINT_SAFETY) ||
+		    !(o.flags & CPB_POINT_SAFETY) != !o.message)
+			return -EUCLEAN;
+		return restore_locked(v, p, &o, NULL);
 	case CPB_RECORD_CREATE:
-		if (!o.name || size_ok(s, o.arg, NULL))
+		if (!o.name || size_ok(s, o.arg, NULL) || !next_volume(s, d))
 			return -EUCLEAN;
 		return create_locked(s, NULL, type, &o, NULL, NULL);
 	case CPB_RECORD_FORK:
-		if (!o.name || !p)
+		if (!o.name || !p || !next_volume(s, d))
 			return -EUCLEAN;
 		return create_locked(s, p, type, &o, NULL, NULL);
 	case CPB_RECORD_RESIZE:
@@ -820,7 +842,7 @@ int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *d,
 		cpb_point_dirty(v->head);
 		return 0;
 	case CPB_RECORD_DELETE:
-		if (!p)
+		if (!p || p->volume != le32_to_cpu(d->r.volume))
 			return -EUCLEAN;
 		delete_locked(s, p);
 		return 0;

@@ -385,6 +385,8 @@ static int replay_batch(struct cpb_store *s, const u8 *p, u32 bytes, u64 *record
 	u32 size;
 	int err;
 
+	if (!bytes)
+		return -EUCLEAN;
 	for (; bytes; bytes -= size, p += size) {
 		r = (const void *)p;
 		size = le16_to_cpu(r->size);
@@ -417,6 +419,7 @@ int cpb_log_replay(struct cpb_store *s, u64 *records)
 	u8 *flat = port_alloc(CPB_BATCH_BLOCKS * CPB_BLOCK_SIZE);
 	unsigned int i, blocks;
 	int err = flat ? 0 : -ENOMEM;
+	u64 txn = 0;
 
 	*records = 0;
 	s->replaying = true;
@@ -441,7 +444,11 @@ int cpb_log_replay(struct cpb_store *s, u64 *records)
 		log->head.link = le32_to_cpu(b->h.crc);
 		log->head.seq++;
 		err = 0;
-		if (le64_to_cpu(b->h.txn) > s->durable_txn)
+		/* Records of a transaction come behind those of the one before. */
+		if (le64_to_cpu(b->h.txn) < txn)
+			err = -EUCLEAN;
+		txn = le64_to_cpu(b->h.txn);
+		if (!err && txn > s->durable_txn)
 			err = replay_batch(s, flat + sizeof(*b),
 					   le32_to_cpu(b->bytes), records);
 		if (err == -EUCLEAN)

@@ -367,6 +367,11 @@ static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
 	    le64_to_cpu(d->deadset) >= s->next_id ||
 	    le64_to_cpu(d->epoch) > s->epoch ||
 	    le64_to_cpu(d->size) > CPB_VOLUME_BYTES_MAX ||
+	    le64_to_cpu(d->size) & ((1ULL << s->chunk_shift) - 1) ||
+	    le64_to_cpu(d->referenced) > s->space.chunks ||
+	    le64_to_cpu(d->dead_chunks) > s->space.chunks ||
+	    le64_to_cpu(d->dead_blocks) > s->meta_blocks ||
+	    le64_to_cpu(d->root) >= s->meta_blocks ||
 	    le16_to_cpu(d->root_level) >= CPB_LEVELS)
 		return -EUCLEAN;
 	memcpy(text[0], d->name, name);
@@ -490,6 +495,8 @@ static int link_point(struct cpb_store *s, struct cpb_point *p,
 	if (p->flags & CPB_POINT_HEAD)
 		return 0;
 	s->nr_checkpoints++;
+	if (!cpb_name_ok(p->text))
+		return -EUCLEAN;
 	p->name = (struct cpb_name){ NULL, p->volume, p->text, p };
 	return cpb_names_add(&s->names, &p->name) ? -EUCLEAN : 0;
 }
@@ -499,7 +506,7 @@ static int link_volume(struct cpb_store *s, struct cpb_volume *v,
 {
 	struct cpb_point *head = cpb_ids_find(&s->points, le64_to_cpu(d->head));
 
-	if (!head || !(head->flags & CPB_POINT_HEAD) ||
+	if (!cpb_name_ok(v->name) || !head || !(head->flags & CPB_POINT_HEAD) ||
 	    head->flags & (CPB_POINT_REAP | CPB_POINT_HIDDEN) ||
 	    head->volume != v->id)
 		return -EUCLEAN;
@@ -558,6 +565,19 @@ static int each_object(struct cpb_store *s, object_fn fn)
 	return err;
 }
 
+static u64 nr_heads(const struct cpb_store *s)
+{
+	u64 i, nr = 0;
+
+	for (i = 0; i < s->points.nr; i++) {
+		const struct cpb_point *p = s->points.v[i].p;
+
+		nr += (p->flags & (CPB_POINT_HEAD | CPB_POINT_HIDDEN |
+				   CPB_POINT_REAP)) == CPB_POINT_HEAD;
+	}
+	return nr;
+}
+
 /**
  * cpb_objects_load() - bring all volumes and points into memory  [sleeps]
  * @s: the store
@@ -579,6 +599,10 @@ int cpb_objects_load(struct cpb_store *s)
 		err = index_ids(s, CPB_OBJECT_VOLUME, &s->volumes);
 	if (!err)
 		err = each_object(s, link_object);
+	if (err == -EUCLEAN && !s->broken)
+		cpb_break(s, err, "two objects have the same ID", ~0ULL);
+	if (!err && nr_heads(s) != s->volumes.live)
+		err = cpb_break(s, -EUCLEAN, "a head belongs to no volume", ~0ULL);
 	return err;
 }
 

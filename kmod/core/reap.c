@@ -62,8 +62,12 @@ static void free_run(struct cpb_store *s, unsigned int kind, u64 run)
 		cpb_free_chunks(s, &s->meta_pool, run);
 }
 
+/* The tree lock is held. */
 static void count(struct cpb_deadset *d, unsigned int kind, u64 more, u64 less)
 {
+	if (less > d->nr[kind] + more)
+		cpb_break(d->owner->s, -EUCLEAN, "a deadlist has more than is counted",
+			  ~0ULL);
 	d->nr[kind] += more - less;
 	cpb_point_dirty(d->owner);
 }
@@ -193,6 +197,12 @@ static void join(struct cpb_store *s, struct cpb_point *c, struct cpb_point *x)
 		cpb_work_add(p);
 }
 
+/* A deadlist of which all was moved on: is more counted than waits in memory? */
+static bool uncounted(const struct cpb_deadset *d)
+{
+	return (d->nr[0] || d->nr[1]) && !d->buf.words && list_empty(&d->cut.segs);
+}
+
 static int step_one_child(struct cpb_store *s, struct cpb_point *c,
 			  struct cpb_point **done)
 {
@@ -225,6 +235,11 @@ static int step_one_child(struct cpb_store *s, struct cpb_point *c,
 	if (x->dead->buf.words > STEP_ENTRIES) {
 		port_unlock(&s->lock, flags);
 		return 1;
+	}
+	if (uncounted(from)) {
+		port_unlock(&s->lock, flags);
+		return cpb_break(s, -EUCLEAN, "a deadlist has less than is counted",
+				 ~0ULL);
 	}
 	join(s, c, x);
 	*done = c;
@@ -264,16 +279,20 @@ static int cut_out(struct cpb_store *s, struct cpb_deadset *d, unsigned int kind
 		   u64 birth, u64 chunk, u64 len)
 {
 	u64 key[3] = { list_key(d, kind), birth, cpb_run_pack(chunk + 1, 0) };
-	u64 entry[3], first, end;
+	u64 entry[3] = { 0, 0, 0 }, first, end;
 	unsigned long flags;
 	int err = cpb_dead_prev(s, key, entry);
 
-	if (err >= 0)
-		err = cpb_dead_erase(s, s->txn, entry);
-	if (err)
+	if (err < 0)
 		return err;
 	first = cpb_run_chunk(entry[2]);
 	end = first + cpb_run_len(entry[2]);
+	if (!err || entry[0] != key[0] || entry[1] != birth || end < chunk + len)
+		return cpb_break(s, -EUCLEAN, "a deadlist has entries that overlap",
+				 ~0ULL);
+	err = cpb_dead_erase(s, s->txn, entry);
+	if (err)
+		return err;
 	if (first < chunk) {
 		entry[2] = cpb_run_pack(first, chunk - first);
 		err = cpb_dead_insert(s, s->txn, entry);

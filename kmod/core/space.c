@@ -47,7 +47,8 @@ static void flip(unsigned long *map, u64 i)
  * Bring a group's bitmap into memory; meta is held. What was freed since the
  * last commit still has its bit in @leaf, so that the copy is right.
  */
-static void fill_group(struct cpb_store *s, u64 g, const struct cpb_node *leaf)
+static int fill_group(struct cpb_store *s, u64 g, const struct cpb_node *leaf,
+		      u64 aux)
 {
 	struct cpb_space *sp = &s->space;
 	struct cpb_group *group = &sp->group[g];
@@ -61,25 +62,32 @@ static void fill_group(struct cpb_store *s, u64 g, const struct cpb_node *leaf)
 		memcpy(busy, leaf->h + 1, CPB_PAYLOAD);
 	for (i = 0; i < DIV_ROUND_UP(nr, BITS_PER_LONG); i++)
 		nr_busy += hweight_long(busy[i]);
+	if (nr_busy != aux) {
+		port_free_block(busy);
+		return cpb_break(s, -EUCLEAN, "a bitmap of chunks has another number of them than its index says",
+				 leaf ? leaf->addr : ~0ULL);
+	}
 	flags = port_lock(&sp->lock);
 	group->nr_busy = nr_busy;
 	group->full = false;
 	/* A look without the lock must find it filled in. */
 	smp_store_release(&group->busy, busy);
 	port_unlock(&sp->lock, flags);
+	return 0;
 }
 
 static int load_group(struct cpb_store *s, u64 g)
 {
 	struct cpb_node *leaf;
+	u64 aux;
 	int err;
 
 	if (s->space.group[g].busy)
 		return 0;
 	err = cpb_table_leaf(s, &s->space.table, CPB_MAGIC_SPACE, g, 0, &leaf);
 	if (!err)
-		fill_group(s, g, leaf);
-	return err;
+		err = cpb_table_aux(s, &s->space.table, g, &aux);
+	return err ? err : fill_group(s, g, leaf, aux);
 }
 
 /**
@@ -397,10 +405,10 @@ static int apply_sorted(struct cpb_store *s, u64 txn, u64 *run, unsigned int nr,
 		err = cpb_table_leaf(s, &sp->table, CPB_MAGIC_SPACE, g, txn, &leaf);
 		if (!err)
 			err = cpb_table_aux(s, &sp->table, g, &aux);
+		if (!err && !sp->group[g].busy)
+			err = fill_group(s, g, leaf, aux);
 		if (err)
 			return err;
-		if (!sp->group[g].busy)
-			fill_group(s, g, leaf);
 		while (i < nr) {
 			u64 chunk = cpb_run_chunk(run[i]), len = cpb_run_len(run[i]);
 
@@ -584,6 +592,17 @@ void cpb_release(struct cpb_store *s)
 
 /* ---- The whole ---- */
 
+/* Writes wait for chunks by this number: it must be that of the bitmaps. */
+static int check_used(struct cpb_store *s)
+{
+	u64 used;
+	int err = cpb_table_sum(s, &s->space.table, &used);
+
+	if (err || used == s->space.used)
+		return err;
+	return cpb_break(s, -EUCLEAN, "the bitmaps of chunks don't add up", ~0ULL);
+}
+
 /** cpb_space_init() - the number of chunks and the table's root are known */
 int cpb_space_init(struct cpb_store *s, unsigned int ncpus)
 {
@@ -606,7 +625,7 @@ int cpb_space_init(struct cpb_store *s, unsigned int ncpus)
 	if (!sp->gen)
 		return -ENOMEM;
 	list_add_tail(&sp->gen->list, &sp->gens);
-	return 0;
+	return check_used(s);
 }
 
 void cpb_space_exit(struct cpb_store *s)

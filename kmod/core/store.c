@@ -81,12 +81,25 @@ static void store_free(struct cpb_store *s)
 	port_free(s);
 }
 
+/* Counters that only grow are far below this in any store. */
+#define COUNTER_MAX	(1ULL << 56)
+
 /* One copy of the superblock; 0 if it is valid. */
 static int read_super(struct cpb_store *s, u64 addr, struct cpb_disk_super *sb)
 {
 	int err = s->ops->read(s->ctx, addr, sb);
 
 	return err ? err : cpb_verify(&sb->h, CPB_MAGIC_SUPER, addr, NULL);
+}
+
+/* Two copies of one transaction differ in nothing but their place. */
+static bool supers_differ(const struct cpb_disk_super *a,
+			  const struct cpb_disk_super *b)
+{
+	size_t at = offsetof(struct cpb_disk_super, h.txn);
+
+	return a->h.txn == b->h.txn &&
+	       memcmp((const u8 *)a + at, (const u8 *)b + at, CPB_BLOCK_SIZE - at);
 }
 
 /*
@@ -109,6 +122,9 @@ static int find_super(struct cpb_store *s, struct cpb_disk_super *sb, bool *lone
 	} else if (!err && !second &&
 		   memcmp(sb->h.uuid, other->h.uuid, CPB_UUID_LEN)) {
 		err = refuse(-EINVAL, why, "the two superblocks are of different stores");
+	} else if (!err && !second && supers_differ(sb, other)) {
+		err = refuse(-EUCLEAN, why, "the two superblocks of transaction %llu differ: one of them is damaged",
+			     (unsigned long long)le64_to_cpu(sb->h.txn));
 	} else if (err || (!second &&
 			   le64_to_cpu(other->h.txn) > le64_to_cpu(sb->h.txn))) {
 		memcpy(sb, other, CPB_BLOCK_SIZE);
@@ -175,9 +191,15 @@ static int use_super(struct cpb_store *s, const struct cpb_disk_super *sb,
 	    s->log.head.block > s->log.blocks ||
 	    s->bitmap_slots < DIV_ROUND_UP(s->meta_blocks, CPB_SPACE_BITS) ||
 	    s->bitmap_slots > CPB_BITMAPS_MAX ||
+	    s->bitmap_slots > s->meta_blocks / 2 ||
 	    s->bitmap_start < s->log.start + s->log.blocks ||
 	    s->bitmap_start > s->meta_blocks - 2 * s->bitmap_slots ||
-	    s->meta_used > s->meta_blocks || s->epoch >= CPB_DEAD_BLOCK ||
+	    s->meta_used > s->meta_blocks || !sb->h.txn ||
+	    le64_to_cpu(sb->h.txn) >= COUNTER_MAX ||
+	    !s->epoch || s->epoch >= COUNTER_MAX ||
+	    !s->next_id || s->next_id >= COUNTER_MAX ||
+	    !s->next_volume || s->next_volume > ~0U ||
+	    s->log.head.seq >= COUNTER_MAX || s->dead_nodes > s->meta_blocks ||
 	    s->slots.nr % (CPB_OBJECTS_PER_BLOCK * BITS_PER_LONG) ||
 	    le64_to_cpu(sb->object_slots) > s->meta_blocks * CPB_OBJECTS_PER_BLOCK ||
 	    get_root(&sb->objects, &s->objects, 0) ||
@@ -249,6 +271,11 @@ static int load_bitmaps(struct cpb_store *s)
 	if (used != s->meta_used)
 		return cpb_break(s, -EUCLEAN,
 				 "the bitmaps of metadata blocks don't add up", ~0ULL);
+	for (i = 0; i < cpb_fixed_end(s); i++)
+		if (!(s->bitmap[i / BITS_PER_LONG] >> (i % BITS_PER_LONG) & 1))
+			return cpb_break(s, -EUCLEAN,
+					 "the bitmaps of metadata blocks are damaged",
+					 i);
 	s->blocks.free = s->meta_blocks - used;
 	return 0;
 }

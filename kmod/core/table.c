@@ -213,6 +213,24 @@ int cpb_table_aux(struct cpb_store *s, struct cpb_root *root, u64 index, u64 *au
 	return 0;
 }
 
+/** cpb_table_sum() - the sum of the numbers kept with the leaves  [sleeps] */
+int cpb_table_sum(struct cpb_store *s, const struct cpb_root *root, u64 *sum)
+{
+	struct cpb_node *n;
+	unsigned int i;
+	int err;
+
+	*sum = 0;
+	if (!root->addr || !root->level)
+		return 0;
+	if (root->level >= CPB_TABLE_LEVELS)
+		return cpb_break(s, -EUCLEAN, "a table is too high", root->addr);
+	err = load(s, root->addr, 0, root->level, 0, &n);
+	for (i = 0; i < CPB_INDEX_FANOUT && !err; i++)
+		*sum += le64_to_cpu(index_at(n, i)->aux);
+	return err;
+}
+
 /** cpb_table_set_aux() - after cpb_table_leaf() made the leaf writable  [sleeps] */
 int cpb_table_set_aux(struct cpb_store *s, struct cpb_root *root, u64 index,
 		      u64 aux)

@@ -77,15 +77,46 @@ static int compare(const struct cpb_class *cls, const __le64 *a, const u64 *b)
 	return 0;
 }
 
+/* Does a map's entry name what there can be? */
+static bool map_entry_ok(const struct cpb_store *s,
+			 const struct cpb_disk_header *h, const __le64 *e)
+{
+	u64 key = le64_to_cpu(e[0]), last = CPB_VOLUME_BYTES_MAX >> s->chunk_shift;
+	u64 run = le64_to_cpu(e[1]), birth = le64_to_cpu(e[2]);
+
+	if (!birth || birth > le64_to_cpu(h->birth) || key >= last)
+		return false;
+	return h->level || (cpb_run_ok(s, run) && cpb_run_len(run) <= last - key);
+}
+
+/* Does an entry of a leaf of the dead tree? */
+static bool dead_entry_ok(const struct cpb_store *s,
+			  const struct cpb_disk_header *h, const __le64 *e)
+{
+	u64 set = le64_to_cpu(e[0]), run = le64_to_cpu(e[2]);
+	u64 block = cpb_run_chunk(run);
+
+	if (h->level)
+		return true;
+	if (le64_to_cpu(e[1]) > READ_ONCE(s->epoch))
+		return false;
+	if (!(set & 1))
+		return cpb_run_ok(s, run);
+	return cpb_run_len(run) == 1 && block >= cpb_fixed_end(s) &&
+	       block < s->meta_blocks;
+}
+
 /**
  * cpb_tree_check() - is this block a node that can be walked?
+ * @s: the store
  * @cls: kind of tree
  * @h: the block
  *
  * Return: 0, or -EUCLEAN. Bounds and order; what the entries name is checked
  * where it is followed.
  */
-int cpb_tree_check(const struct cpb_class *cls, const struct cpb_disk_header *h)
+int cpb_tree_check(struct cpb_store *s, const struct cpb_class *cls,
+		   const struct cpb_disk_header *h)
 {
 	unsigned int level = le16_to_cpu(h->level), nr = le16_to_cpu(h->nr);
 	unsigned int i, j;
@@ -98,12 +129,15 @@ int cpb_tree_check(const struct cpb_class *cls, const struct cpb_disk_header *h)
 
 		if (i && compare(cls, e, key) <= 0)
 			return -EUCLEAN;
+		if (cls == &cpb_map_class ? !map_entry_ok(s, h, e) :
+					    !dead_entry_ok(s, h, e))
+			return -EUCLEAN;
 		for (j = 0; j < cls->keys; j++)
 			key[j] = le64_to_cpu(e[j]);
 		if (cls == &cpb_map_class && !level) {
 			u64 len = cpb_run_len(le64_to_cpu(e[1]));
 
-			if (!len || key[0] < end || key[0] + len < key[0])
+			if (key[0] < end)
 				return -EUCLEAN;
 			end = key[0] + len;
 		}
@@ -154,6 +188,9 @@ static int get_node(struct cpb_edit *e, u64 addr, u64 birth, unsigned int level,
 	struct cpb_node *n = cpb_node_find(e->s, addr);
 	int err;
 
+	if (!addr || addr >= e->s->blocks.nr)
+		return cpb_break(e->s, -EUCLEAN, "an address beyond the device is named",
+				 addr);
 	if (!n) {
 		e->missing = addr;
 		if (!wait)
@@ -312,8 +349,14 @@ static void own(struct cpb_edit *e, struct cpb_path *path, unsigned int level)
 {
 	struct cpb_node *old = path->node[level], *n;
 
-	if (owned(e, old))
+	if (owned(e, old)) {
+		/* It may be older than what is put below it now: none shall be. */
+		if (le64_to_cpu(old->h->birth) != e->birth) {
+			old->h->birth = cpu_to_le64(e->birth);
+			point_to(e, path, level, old);
+		}
 		return;
+	}
 	n = cpb_node_new(e->s, e->pool, e->txn);
 	memcpy(n->h, old->h, CPB_BLOCK_SIZE);
 	n->h->self = cpu_to_le64(n->addr);
