@@ -50,6 +50,21 @@ check-sim:
 	$(MAKE) -C tests/sim check O=$(abspath build/sim) \
 		RESULTS=$(abspath build/results)
 
+.PHONY: check-damage
+check-damage:
+	$(MAKE) -C tests/damage check O=$(abspath build/damage) \
+		RESULTS=$(abspath build/results)
+
+.PHONY: check-fuzz
+check-fuzz:
+	$(MAKE) -C tests/fuzz check O=$(abspath build/fuzz) \
+		RESULTS=$(abspath build/results)
+
+SECONDS ?= 300
+.PHONY: fuzz
+fuzz:
+	$(MAKE) -C tests/fuzz fuzz SECONDS=$(SECONDS) O=$(abspath build/fuzz)
+
 .PHONY: check-vm
 check-vm:
 	$(vm)/check vm
@@ -86,6 +101,9 @@ help:
 	@echo 'make shell       a prompt in a virtual machine  (KERNEL=6.1|6.12|debug)'
 	@echo 'make check       all tests: unit tests, then VMs on all three kernels'
 	@echo 'make check-unit  unit tests only'
+	@echo 'make check-damage damaged stores only'
+	@echo 'make check-fuzz  damaged stores that a fuzzer makes up, for a moment'
+	@echo 'make fuzz        the same for longer  (SECONDS=n for each part)'
 	@echo 'make check-vm    VM tests only'
 	@echo 'make sparse      semantic checks of the kernel code'
 	@echo 'make checkpatch  style checks'

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The store that is damaged: one with every kind of block there is.
+ */
+#ifndef DAMAGE_BASE_H
+#define DAMAGE_BASE_H
+
+#include "use.h"
+
+#define BASE_STATES	64
+#define BASE_BATCHES	64
+
+/**
+ * struct base - a store on its devices, and what it should hold
+ * @disk: the devices, as a power cut leaves them behind the last record
+ * @known: hashes of what the store held after each operation that is in the
+ *	journal, the first one without any of them
+ * @super: the newest superblock
+ * @batch: where the batches are that belong to no transaction yet
+ */
+struct base {
+	struct image disk;
+	u64 known[BASE_STATES];
+	unsigned int nr_known;
+	struct cpb_disk_super super;
+	u64 batch[BASE_BATCHES];
+	unsigned int nr_batches;
+};
+
+void base_build(struct base *b);
+
+/** base_knows() - is this what the store held at some time since its last transaction? */
+bool base_knows(const struct base *b, u64 hash);
+
+/** base_reseal() - make the checksum of a changed block right again */
+void base_reseal(const struct base *b, struct image *d, u64 addr);
+
+#endif /* DAMAGE_BASE_H */
