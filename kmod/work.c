@@ -87,8 +87,10 @@ static void failed_work(struct work_struct *work)
 
 static void tick(struct cpblk_store *s)
 {
-	queue_delayed_work(s->flush_wq, &s->tick_work,
-			   HZ * (flush_interval ?: 5));
+	unsigned int seconds = clamp(flush_interval, 1U, 3600U);
+
+	/* Also where it does nothing, as that may be changed. */
+	queue_delayed_work(s->flush_wq, &s->tick_work, seconds * HZ);
 }
 
 static void tick_work(struct work_struct *work)

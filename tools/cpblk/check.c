@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/files.h"
+#include "engine/overlay.h"
 #include "tool.h"
 
 static const char about[] =
@@ -128,6 +129,7 @@ static int check(struct tool *tool, struct cpb_store *store)
 static int check_files(struct tool *tool, char **paths)
 {
 	struct cpb_files files = { .meta = -1, .data = -1 };
+	struct cpb_overlay overlay = { .ops = &cpb_files_ops, .ctx = &files };
 	char why[CPB_ERROR_LEN] = "";
 	struct cpb_store *store;
 	u64 meta = 0, data = 0;
@@ -137,8 +139,9 @@ static int check_files(struct tool *tool, char **paths)
 	if (rc == DONE)
 		rc = open_idle(paths[1], "data", &files.data, &data);
 	if (rc == DONE) {
-		rc = cpb_open(&cpb_files_ops, &files, meta >> CPB_BLOCK_SHIFT,
-			      data, 1, CPB_OPEN_READONLY, &store, why);
+		/* In memory the journal becomes a transaction, as when it is opened. */
+		rc = cpb_open(&cpb_overlay_ops, &overlay, meta >> CPB_BLOCK_SHIFT,
+			      data, 1, 0, &store, why);
 		if (rc) {
 			rc = refuse("cannot read the store on %s and %s: %s",
 				    paths[0], paths[1],
@@ -147,6 +150,7 @@ static int check_files(struct tool *tool, char **paths)
 			rc = check(tool, store);
 			cpb_close(store);
 		}
+		cpb_overlay_free(&overlay);
 	}
 	if (files.meta >= 0)
 		close(files.meta);
