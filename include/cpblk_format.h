@@ -91,6 +91,13 @@ struct cpb_disk_header {
 #define CPB_RUN_MAX		((1ULL << CPB_RUN_BITS) - 1)
 #define CPB_CHUNKS_MAX		(1ULL << (64 - CPB_RUN_BITS))
 
+/*
+ * A reference to a block: its address below, the low bits of the transaction
+ * that wrote it above. A block that is not of that transaction is not the one
+ * that was meant: the device lost the write.
+ */
+#define CPB_REF_TXN_SHIFT	28
+
 /**
  * struct cpb_disk_extent - entry of a map leaf
  * @vchunk: first virtual chunk (the key)
@@ -106,12 +113,12 @@ struct cpb_disk_extent {
 /**
  * struct cpb_disk_child - entry of a map node above the leaves
  * @vchunk: no key below the child is smaller
- * @addr: block of the child
+ * @ref: the child
  * @birth: the child's, so that a walk can pass over what is older
  */
 struct cpb_disk_child {
 	__le64 vchunk;
-	__le64 addr;
+	__le64 ref;
 	__le64 birth;
 };
 
@@ -134,19 +141,19 @@ struct cpb_disk_dead {
 /** struct cpb_disk_dead_child - entry of a node of the dead tree */
 struct cpb_disk_dead_child {
 	struct cpb_disk_dead key;
-	__le64 addr;
+	__le64 ref;
 	__le64 birth;
 };
 
 /**
  * struct cpb_disk_index - entry of an index block of a table
- * @addr: block of the child, 0 where there is none yet
+ * @ref: the child, 0 where there is none yet
  * @aux: in a space table: how many chunks below are allocated; else 0
  *
  * A table is an array of leaf blocks under a fixed-fan-out index.
  */
 struct cpb_disk_index {
-	__le64 addr;
+	__le64 ref;
 	__le64 aux;
 };
 
@@ -182,7 +189,7 @@ enum cpb_object_type {
  * @epoch: checkpoint: the epoch it closed; head: its open epoch
  * @time: nanoseconds since 1970
  * @size: of the virtual disk, bytes
- * @root: block of the root of the map, or 0 for the empty map
+ * @root: reference to the root of the map, or 0 for the empty map
  * @root_birth: birth of that block
  * @root_level: its level
  * @name_len: length of @name
@@ -282,9 +289,9 @@ struct cpb_disk_volume {
 #define CPB_VOLUME_NOSCAN	(1U << 1) /* hidden from blkid and udev scans */
 #define CPB_VOLUME_FLAGS	0x3
 
-/** struct cpb_disk_root - where a table or a tree starts; @addr 0: empty */
+/** struct cpb_disk_root - where a table or a tree starts; @ref 0: empty */
 struct cpb_disk_root {
-	__le64 addr;
+	__le64 ref;
 	__le32 level;
 	__le32 pad;
 };

@@ -260,43 +260,58 @@ static int check_node(struct cpb_store *s, const struct cpb_disk_header *h,
 	}
 }
 
+static bool is_meant(const struct cpb_node *n, u64 ref, u32 magic)
+{
+	return cpb_ref(n) == ref && le32_to_cpu(n->h->magic) == magic;
+}
+
 /**
  * cpb_node_load() - a block, read if it is not in memory  [sleeps]
  * @s: the store
- * @addr: address of the block
+ * @ref: which block, of which transaction
  * @magic: what it must be
+ * @released: cpb_blocks_released() at a time when @ref was in use
  * @node: gets it; may be NULL
  *
- * A block that is damaged breaks the store. Return: 0, -EAGAIN if the block
- * was let go of meanwhile, or an error.
+ * A block that is damaged, or is not the one that was meant (the device lost a
+ * write), breaks the store. Return: 0, -EAGAIN if the block may have been let go
+ * of meanwhile, or an error.
  */
-int cpb_node_load(struct cpb_store *s, u64 addr, u32 magic,
+int cpb_node_load(struct cpb_store *s, u64 ref, u32 magic, u64 released,
 		  struct cpb_node **node)
 {
+	u64 addr = cpb_ref_addr(ref);
 	struct cpb_blocks *b = &s->blocks;
-	struct cpb_node *n = cpb_node_find(s, addr), *other;
+	struct cpb_node *n, *other;
+	bool meant = false;
 	unsigned long flags;
-	u64 released;
 	int err;
 
+	port_rcu_lock();
+	n = cpb_node_find(s, addr);
+	if (n)
+		meant = is_meant(n, ref, magic);
+	port_rcu_unlock();
 	if (n)
 		goto found;
 	if (!addr || addr >= b->nr)
 		return cpb_break(s, -EUCLEAN, "an address beyond the device is named",
 				 addr);
-	/* Before the read: with the count that cpb_blocks_release() raises. */
-	released = smp_load_acquire(&b->released);
 	n = alloc_node(addr);
 	atomic_long_inc(&s->nr_misses);
 	err = s->ops->read(s->ctx, addr, n->h);
 	if (!err)
 		err = check_node(s, n->h, magic, addr);
+	n->txn = le64_to_cpu(n->h->txn);
+	if (!err && cpb_ref(n) != ref)
+		err = -ESTALE;
 	make_dir(s, addr);
 
 	flags = port_lock(&b->lock);
 	other = cpb_node_find(s, addr);
 	if (other) {
 		err = 0;
+		meant = is_meant(other, ref, magic);
 	} else if (b->released != released) {
 		/* It may be someone else's by now, and what was read stale. */
 		err = -EAGAIN;
@@ -304,8 +319,8 @@ int cpb_node_load(struct cpb_store *s, u64 addr, u32 magic,
 		/* What takes it next would be confused with it. */
 		err = -ENODATA;
 	} else if (!err) {
-		n->txn = le64_to_cpu(n->h->txn);
 		put_cache(b, n);
+		meant = true;
 	}
 	port_unlock(&b->lock, flags);
 
@@ -313,6 +328,9 @@ int cpb_node_load(struct cpb_store *s, u64 addr, u32 magic,
 		free_node(&n->rcu);
 	if (err == -ENODATA)
 		return cpb_break(s, -EUCLEAN, "a block that is not in use is named",
+				 addr);
+	if (err == -ESTALE)
+		return cpb_break(s, -EUCLEAN, "a block is not of the transaction that was to write it",
 				 addr);
 	if (err == -EAGAIN)
 		return err;
@@ -323,8 +341,10 @@ int cpb_node_load(struct cpb_store *s, u64 addr, u32 magic,
 	if (other)
 		n = other;
 found:
-	if (le32_to_cpu(n->h->magic) != magic)
-		return cpb_break(s, -EUCLEAN, "a block of another kind is named",
+	if (!meant && cpb_blocks_released(s) != released)
+		return -EAGAIN;
+	if (!meant)
+		return cpb_break(s, -EUCLEAN, "another block than this one is named",
 				 addr);
 	if (node)
 		*node = n;
@@ -376,6 +396,7 @@ void cpb_node_let_go(struct cpb_store *s, struct cpb_pool *pool,
 		n->flags &= ~CPB_NODE_DIRTY;
 		t->nr_dirty--;
 		set_free(&s->blocks, n->addr);
+		s->blocks.released++;
 	} else {
 		*cpb_buf_push(pool, &t->blocks, 1) = n->addr;
 	}

@@ -210,7 +210,7 @@ static int check_point(struct check *c, struct cpb_point *p)
 	struct cpb_node *n;
 	int err = 0;
 
-	if (p->root.addr) {
+	if (p->root.ref) {
 		err = cpb_root_node(&e, &n);
 		if (!err)
 			err = check_map(c, &t, &e, n, 0, ~0ULL);
@@ -327,7 +327,7 @@ static int check_dead_tree(struct check *c)
 	u64 nodes = 0;
 	int err = 0;
 
-	if (c->s->dead.addr) {
+	if (c->s->dead.ref) {
 		err = cpb_root_node(&e, &n);
 		if (!err)
 			err = check_dead_node(c, &e, n, &nodes);

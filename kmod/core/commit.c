@@ -251,7 +251,7 @@ static int write_bitmaps(struct cpb_store *s, u64 txn)
 
 static void put_root(struct cpb_disk_root *d, const struct cpb_root *r)
 {
-	d->addr = cpu_to_le64(r->addr);
+	d->ref = cpu_to_le64(r->ref);
 	d->level = cpu_to_le32(r->level);
 }
 

@@ -82,8 +82,13 @@ struct cpb_pool {
 	unsigned int nr, nr_segs;
 };
 
+/*
+ * A reference to a block: its address, and above it the transaction that wrote
+ * it, so that what was there before is not taken for it if a device has lost
+ * the write.
+ */
 struct cpb_root {
-	u64 addr;		/* 0: empty */
+	u64 ref;		/* 0: empty */
 	u64 birth;
 	unsigned int level;
 };
@@ -115,7 +120,8 @@ struct cpb_deadset;
  * @pool: where new nodes come from; it was made sure that there are enough
  * @wait: blocks that are not in memory may be read
  * @nodes: NULL, or a count of the tree's nodes
- * @missing: after -EAGAIN: the block that is not in memory
+ * @missing: after -EAGAIN: reference to the block that is not in memory
+ * @released: and cpb_blocks_released() at that time
  */
 struct cpb_edit {
 	struct cpb_store *s;
@@ -126,7 +132,7 @@ struct cpb_edit {
 	struct cpb_pool *pool;
 	bool wait;
 	u64 *nodes;
-	u64 missing;
+	u64 missing, released;
 };
 
 struct cpb_path {
@@ -285,7 +291,7 @@ struct cpb_blocks {
 	struct cpb_node ***dir;	/* cache: by address, in two steps */
 	u64 dir_size;
 	u64 cached;
-	u64 released;		/* how often blocks became free for reuse */
+	u64 released;		/* how often blocks became free for reuse; lock to raise it */
 	unsigned long *busy;
 	u64 nr, free, cursor;
 	u64 hand;		/* of the shrinker's clock */
@@ -408,7 +414,7 @@ int cpb_blocks_init(struct cpb_store *s);
 void cpb_blocks_exit(struct cpb_store *s);
 int cpb_break(struct cpb_store *s, int err, const char *what, u64 block);
 struct cpb_node *cpb_node_find(struct cpb_store *s, u64 addr);
-int cpb_node_load(struct cpb_store *s, u64 addr, u32 magic,
+int cpb_node_load(struct cpb_store *s, u64 ref, u32 magic, u64 released,
 		  struct cpb_node **node);
 struct cpb_node *cpb_node_new(struct cpb_store *s, struct cpb_pool *pool,
 			      u64 txn);
@@ -428,6 +434,22 @@ void cpb_buf_splice(struct cpb_buf *from, struct cpb_buf *to);
 void cpb_buf_drop(struct cpb_buf *b);
 
 #define cpb_for_each_seg(g, b) list_for_each_entry(g, &(b)->segs, list)
+
+static inline u64 cpb_ref_addr(u64 ref)
+{
+	return ref & ((1ULL << CPB_REF_TXN_SHIFT) - 1);
+}
+
+static inline u64 cpb_ref(const struct cpb_node *n)
+{
+	return n->txn << CPB_REF_TXN_SHIFT | n->addr;
+}
+
+/* Blocks that were in use when this was read still are while it doesn't change. */
+static inline u64 cpb_blocks_released(struct cpb_store *s)
+{
+	return smp_load_acquire(&s->blocks.released);
+}
 
 /* ---- tree.c ---- */
 

@@ -10,6 +10,7 @@ static_assert(sizeof(struct cpb_disk_child) == 24, "child");
 static_assert(sizeof(struct cpb_disk_dead) == 24, "dead");
 static_assert(sizeof(struct cpb_disk_dead_child) == 40, "dead child");
 static_assert(sizeof(struct cpb_disk_index) == 16, "index");
+static_assert(CPB_META_BLOCKS_MAX <= 1ULL << CPB_REF_TXN_SHIFT, "reference");
 static_assert(sizeof(struct cpb_disk_policy) == 32, "policy");
 static_assert(sizeof(struct cpb_disk_super) <= CPB_BLOCK_SIZE, "superblock");
 static_assert(sizeof(struct cpb_disk_label) <= CPB_BLOCK_SIZE, "label");

@@ -106,13 +106,13 @@ static int lookup(struct cpb_store *s, struct cpb_point *p, unsigned int seq,
 		  u64 v, u64 end, struct cpb_extent *ext, unsigned int max,
 		  u64 *bad)
 {
-	u64 addr = READ_ONCE(p->root.addr), birth = READ_ONCE(p->root.birth);
+	u64 ref = READ_ONCE(p->root.ref), birth = READ_ONCE(p->root.birth);
 	unsigned int level = READ_ONCE(p->root.level), nr;
 	const struct cpb_disk_child *c;
 	struct cpb_node *n;
 	int i;
 
-	if (!addr) {
+	if (!ref) {
 		*ext = (struct cpb_extent){ v, CPB_HOLE, end - v, 0 };
 		return 1;
 	}
@@ -121,12 +121,13 @@ static int lookup(struct cpb_store *s, struct cpb_point *p, unsigned int seq,
 	for (;; level--) {
 		if (port_seq_retry(&p->seq, seq))
 			return -ESTALE;
-		*bad = addr;
-		n = cpb_node_find(s, addr);
+		*bad = cpb_ref_addr(ref);
+		n = cpb_node_find(s, *bad);
 		if (!n)
 			return -EAGAIN;
 		if (le32_to_cpu(n->h->magic) != CPB_MAGIC_MAP ||
-		    cpb_level(n) != level || le64_to_cpu(n->h->birth) != birth)
+		    cpb_level(n) != level || le64_to_cpu(n->h->birth) != birth ||
+		    cpb_ref(n) != ref)
 			return -EUCLEAN;
 		nr = min_t(unsigned int, cpb_nr(n), cpb_map_class.leaf_max);
 		i = search_node(n->h, nr, v);
@@ -137,7 +138,7 @@ static int lookup(struct cpb_store *s, struct cpb_point *p, unsigned int seq,
 		c = (const struct cpb_disk_child *)(n->h + 1) + i;
 		if (i + 1 < (int)nr)
 			end = min(end, le64_to_cpu(READ_ONCE(c[1].vchunk)));
-		addr = le64_to_cpu(READ_ONCE(c->addr));
+		ref = le64_to_cpu(READ_ONCE(c->ref));
 		birth = le64_to_cpu(READ_ONCE(c->birth));
 	}
 }
@@ -200,7 +201,7 @@ int cpb_load(struct cpb_store *s, struct cpb_point *p, u64 vchunk)
 		port_unlock(&s->lock, flags);
 		if (err != -EAGAIN)
 			return err;
-		err = cpb_node_load(s, e.missing, CPB_MAGIC_MAP, NULL);
+		err = cpb_node_load(s, e.missing, CPB_MAGIC_MAP, e.released, NULL);
 		if (err && err != -EAGAIN)
 			return err;
 	}
@@ -520,7 +521,7 @@ int cpb_prepare(struct cpb_volume *v, u64 vchunk, u64 len)
 		if (err != -EAGAIN)
 			return err;
 		if (e.missing) {
-			err = cpb_node_load(s, e.missing, CPB_MAGIC_MAP, NULL);
+			err = cpb_node_load(s, e.missing, CPB_MAGIC_MAP, e.released, NULL);
 			if (err && err != -EAGAIN)
 				return err;
 			continue;

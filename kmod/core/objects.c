@@ -252,7 +252,7 @@ static void write_point(const struct cpb_point *p, struct cpb_disk_point *d)
 	d->epoch = cpu_to_le64(p->epoch);
 	d->time = cpu_to_le64(p->time);
 	d->size = cpu_to_le64(p->size);
-	d->root = cpu_to_le64(p->root.addr);
+	d->root = cpu_to_le64(p->root.ref);
 	d->root_birth = cpu_to_le64(p->root.birth);
 	d->root_level = cpu_to_le16(p->root.level);
 	d->name_len = cpu_to_le16(name);
@@ -371,7 +371,7 @@ static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
 	    le64_to_cpu(d->referenced) > s->space.chunks ||
 	    le64_to_cpu(d->dead_chunks) > s->space.chunks ||
 	    le64_to_cpu(d->dead_blocks) > s->meta_blocks ||
-	    le64_to_cpu(d->root) >= s->meta_blocks ||
+	    cpb_ref_addr(le64_to_cpu(d->root)) >= s->meta_blocks ||
 	    le16_to_cpu(d->root_level) >= CPB_LEVELS)
 		return -EUCLEAN;
 	memcpy(text[0], d->name, name);
@@ -391,7 +391,7 @@ static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
 	p->epoch = le64_to_cpu(d->epoch);
 	p->time = le64_to_cpu(d->time);
 	p->size = le64_to_cpu(d->size);
-	p->root.addr = le64_to_cpu(d->root);
+	p->root.ref = le64_to_cpu(d->root);
 	p->root.birth = le64_to_cpu(d->root_birth);
 	p->root.level = le16_to_cpu(d->root_level);
 	p->referenced = le64_to_cpu(d->referenced);

@@ -508,7 +508,7 @@ static int free_next(struct cpb_store *s, struct cpb_point *c)
 	u64 next = ~0ULL;
 	int err;
 
-	if (!c->root.addr || c->root.birth <= c->keep)
+	if (!c->root.ref || c->root.birth <= c->keep)
 		return 0;
 	err = cpb_root_node(&e, &n);
 	for (;;) {
@@ -548,7 +548,7 @@ static int free_next(struct cpb_store *s, struct cpb_point *c)
 		cpb_node_let_go(s, &s->meta_pool, path.node[level], s->txn);
 	}
 	if (level > c->root.level)
-		c->root.addr = 0;
+		c->root.ref = 0;
 	c->cursor = next;
 	cpb_point_dirty(c);
 	port_unlock(&s->lock, flags);

@@ -136,7 +136,7 @@ static int find_super(struct cpb_store *s, struct cpb_disk_super *sb, bool *lone
 
 static int get_root(const struct cpb_disk_root *d, struct cpb_root *r, u64 birth)
 {
-	r->addr = le64_to_cpu(d->addr);
+	r->ref = le64_to_cpu(d->ref);
 	r->level = le32_to_cpu(d->level);
 	r->birth = birth;
 	return r->level < CPB_LEVELS ? 0 : -EUCLEAN;

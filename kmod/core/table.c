@@ -52,20 +52,22 @@ int cpb_table_check(const struct cpb_disk_header *h)
 	return 0;
 }
 
-static int load(struct cpb_store *s, u64 addr, u32 magic, unsigned int level,
+static int load(struct cpb_store *s, u64 ref, u32 magic, unsigned int level,
 		u64 base, struct cpb_node **node)
 {
 	struct cpb_node *n;
 	int err;
 
 	do
-		err = cpb_node_load(s, addr, level ? CPB_MAGIC_INDEX : magic, &n);
+		err = cpb_node_load(s, ref, level ? CPB_MAGIC_INDEX : magic,
+				    cpb_blocks_released(s), &n);
 	while (err == -EAGAIN);
 	if (err)
 		return err;
 	if (cpb_level(n) != level || le64_to_cpu(n->h->base) != base)
 		return cpb_break(s, -EUCLEAN,
-				 "a table block is not what its index says", addr);
+				 "a table block is not what its index says",
+				 cpb_ref_addr(ref));
 	*node = n;
 	return 0;
 }
@@ -87,23 +89,24 @@ static struct cpb_node *new_block(struct cpb_store *s, u64 txn, u32 magic,
 static int walk(struct cpb_store *s, struct cpb_root *root, u32 magic, u64 index,
 		struct table_path *path)
 {
-	u64 addr = root->addr;
+	u64 ref = root->ref;
 	unsigned int level = root->level;
 	int err;
 
 	memset(path, 0, sizeof(*path));
 	if (level >= CPB_TABLE_LEVELS)
-		return cpb_break(s, -EUCLEAN, "a table is too high", addr);
+		return cpb_break(s, -EUCLEAN, "a table is too high",
+				 cpb_ref_addr(ref));
 	if (index >= capacity(level))
 		return 0;
-	while (addr) {
-		err = load(s, addr, magic, level, base_of(index, level),
+	while (ref) {
+		err = load(s, ref, magic, level, base_of(index, level),
 			   &path->node[level]);
 		if (err || !level)
 			return err;
 		path->slot[level] = slot_of(index, level);
-		addr = le64_to_cpu(index_at(path->node[level],
-					    path->slot[level])->addr);
+		ref = le64_to_cpu(index_at(path->node[level],
+					    path->slot[level])->ref);
 		level--;
 	}
 	return 0;
@@ -116,16 +119,16 @@ static void grow(struct cpb_store *s, struct cpb_root *root, u64 txn)
 	unsigned int i;
 
 	root->level++;
-	if (!root->addr)
+	if (!root->ref)
 		return;
-	old = cpb_node_find(s, root->addr);
+	old = cpb_node_find(s, cpb_ref_addr(root->ref));
 	if (root->level > 1)
 		for (i = 0; i < CPB_INDEX_FANOUT; i++)
 			sum += le64_to_cpu(index_at(old, i)->aux);
 	n = new_block(s, txn, 0, root->level, 0);
-	index_at(n, 0)->addr = cpu_to_le64(root->addr);
+	index_at(n, 0)->ref = cpu_to_le64(root->ref);
 	index_at(n, 0)->aux = cpu_to_le64(sum);
-	root->addr = n->addr;
+	root->ref = cpb_ref(n);
 }
 
 /**
@@ -155,7 +158,7 @@ int cpb_table_leaf(struct cpb_store *s, struct cpb_root *root, u32 magic,
 	if (err)
 		return cpb_break(s, err, "no block is left for a table", ~0ULL);
 	/* Growing reads the old root, which only a walk through it brings in. */
-	if (root->addr && index >= capacity(root->level)) {
+	if (root->ref && index >= capacity(root->level)) {
 		err = walk(s, root, magic, 0, &path);
 		if (err)
 			return err;
@@ -179,10 +182,10 @@ int cpb_table_leaf(struct cpb_store *s, struct cpb_root *root, u32 magic,
 			cpb_node_let_go(s, &s->meta_pool, old, txn);
 		}
 		if (level == root->level)
-			root->addr = n->addr;
+			root->ref = cpb_ref(n);
 		else
-			index_at(path.node[level + 1], path.slot[level + 1])->addr =
-				cpu_to_le64(n->addr);
+			index_at(path.node[level + 1], path.slot[level + 1])->ref =
+				cpu_to_le64(cpb_ref(n));
 		path.node[level] = n;
 		path.slot[level] = level ? slot_of(index, level) : 0;
 		if (!level)
@@ -195,7 +198,7 @@ int cpb_table_leaf(struct cpb_store *s, struct cpb_root *root, u32 magic,
 /** cpb_table_aux() - the number kept with leaf @index; 0 if there is no leaf  [sleeps] */
 int cpb_table_aux(struct cpb_store *s, struct cpb_root *root, u64 index, u64 *aux)
 {
-	u64 addr = root->addr;
+	u64 ref = root->ref;
 	unsigned int level = root->level;
 	struct cpb_node *n;
 	int err;
@@ -203,11 +206,11 @@ int cpb_table_aux(struct cpb_store *s, struct cpb_root *root, u64 index, u64 *au
 	*aux = 0;
 	if (level >= CPB_TABLE_LEVELS || index >= capacity(level))
 		return 0;
-	for (; addr && level; level--) {
-		err = load(s, addr, 0, level, base_of(index, level), &n);
+	for (; ref && level; level--) {
+		err = load(s, ref, 0, level, base_of(index, level), &n);
 		if (err)
 			return err;
-		addr = le64_to_cpu(index_at(n, slot_of(index, level))->addr);
+		ref = le64_to_cpu(index_at(n, slot_of(index, level))->ref);
 		*aux = le64_to_cpu(index_at(n, slot_of(index, level))->aux);
 	}
 	return 0;
@@ -221,11 +224,12 @@ int cpb_table_sum(struct cpb_store *s, const struct cpb_root *root, u64 *sum)
 	int err;
 
 	*sum = 0;
-	if (!root->addr || !root->level)
+	if (!root->ref || !root->level)
 		return 0;
 	if (root->level >= CPB_TABLE_LEVELS)
-		return cpb_break(s, -EUCLEAN, "a table is too high", root->addr);
-	err = load(s, root->addr, 0, root->level, 0, &n);
+		return cpb_break(s, -EUCLEAN, "a table is too high",
+				 cpb_ref_addr(root->ref));
+	err = load(s, root->ref, 0, root->level, 0, &n);
 	for (i = 0; i < CPB_INDEX_FANOUT && !err; i++)
 		*sum += le64_to_cpu(index_at(n, i)->aux);
 	return err;
@@ -253,18 +257,18 @@ int cpb_table_set_aux(struct cpb_store *s, struct cpb_root *root, u64 index,
 	return 0;
 }
 
-static int walk_all(struct cpb_store *s, u64 addr, u32 magic, unsigned int level,
+static int walk_all(struct cpb_store *s, u64 ref, u32 magic, unsigned int level,
 		    u64 base, void (*fn)(void *arg, u64 addr), void *arg)
 {
 	struct cpb_node *n;
 	unsigned int i;
-	int err = load(s, addr, magic, level, base, &n);
+	int err = load(s, ref, magic, level, base, &n);
 
 	if (err)
 		return err;
-	fn(arg, addr);
+	fn(arg, cpb_ref_addr(ref));
 	for (i = 0; level && i < CPB_INDEX_FANOUT && !err; i++) {
-		u64 child = le64_to_cpu(index_at(n, i)->addr);
+		u64 child = le64_to_cpu(index_at(n, i)->ref);
 
 		if (child)
 			err = walk_all(s, child, magic, level - 1,
@@ -277,7 +281,7 @@ static int walk_all(struct cpb_store *s, u64 addr, u32 magic, unsigned int level
 int cpb_table_walk(struct cpb_store *s, const struct cpb_root *root, u32 magic,
 		   void (*fn)(void *arg, u64 addr), void *arg)
 {
-	if (!root->addr)
+	if (!root->ref)
 		return 0;
-	return walk_all(s, root->addr, magic, root->level, 0, fn, arg);
+	return walk_all(s, root->ref, magic, root->level, 0, fn, arg);
 }

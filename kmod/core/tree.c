@@ -4,7 +4,7 @@
  *
  * One code for two kinds: the map of a head (virtual chunk -> run of chunks)
  * and the store's dead tree. An entry is a few 64-bit words, of which the
- * first ones are its key; an entry above the leaves is a key, an address and a
+ * first ones are its key; an entry above the leaves is a key, a reference and a
  * birth, and no key below it is smaller than its own.
  *
  * A change has three steps: cpb_path_find() walks down and changes nothing (it
@@ -169,7 +169,7 @@ static int search(const struct cpb_class *cls, const struct cpb_node *n,
 	return lo;
 }
 
-static u64 child_addr(const struct cpb_class *cls, struct cpb_node *n,
+static u64 child_ref(const struct cpb_class *cls, struct cpb_node *n,
 		      unsigned int slot)
 {
 	return le64_to_cpu(cpb_entry(cls, n, slot)[cls->keys]);
@@ -182,9 +182,10 @@ static u64 child_birth(const struct cpb_class *cls, struct cpb_node *n,
 }
 
 /* A node must be what the pointer to it says, or the walk might not end. */
-static int get_node(struct cpb_edit *e, u64 addr, u64 birth, unsigned int level,
+static int get_node(struct cpb_edit *e, u64 ref, u64 birth, unsigned int level,
 		    bool wait, struct cpb_node **node)
 {
+	u64 addr = cpb_ref_addr(ref);
 	struct cpb_node *n = cpb_node_find(e->s, addr);
 	int err;
 
@@ -192,17 +193,18 @@ static int get_node(struct cpb_edit *e, u64 addr, u64 birth, unsigned int level,
 		return cpb_break(e->s, -EUCLEAN, "an address beyond the device is named",
 				 addr);
 	if (!n) {
-		e->missing = addr;
+		e->missing = ref;
+		e->released = cpb_blocks_released(e->s);
 		if (!wait)
 			return -EAGAIN;
-		do
-			err = cpb_node_load(e->s, addr, e->cls->magic, &n);
-		while (err == -EAGAIN);
+		while ((err = cpb_node_load(e->s, ref, e->cls->magic,
+					    e->released, &n)) == -EAGAIN)
+			e->released = cpb_blocks_released(e->s);
 		if (err)
 			return err;
 	}
 	if (le32_to_cpu(n->h->magic) != e->cls->magic || cpb_level(n) != level ||
-	    le64_to_cpu(n->h->birth) != birth)
+	    le64_to_cpu(n->h->birth) != birth || cpb_ref(n) != ref)
 		return cpb_break(e->s, -EUCLEAN,
 				 "a tree node is not what its parent says", addr);
 	*node = n;
@@ -222,7 +224,7 @@ static int get_node(struct cpb_edit *e, u64 addr, u64 birth, unsigned int level,
 int cpb_child(struct cpb_edit *e, struct cpb_node *n, unsigned int slot,
 	      bool wait, struct cpb_node **child)
 {
-	return get_node(e, child_addr(e->cls, n, slot),
+	return get_node(e, child_ref(e->cls, n, slot),
 			child_birth(e->cls, n, slot), cpb_level(n) - 1, wait,
 			child);
 }
@@ -232,8 +234,8 @@ int cpb_root_node(struct cpb_edit *e, struct cpb_node **node)
 {
 	if (e->root->level >= CPB_LEVELS)
 		return cpb_break(e->s, -EUCLEAN, "a tree is too high",
-				 e->root->addr);
-	return get_node(e, e->root->addr, e->root->birth, e->root->level,
+				 cpb_ref_addr(e->root->ref));
+	return get_node(e, e->root->ref, e->root->birth, e->root->level,
 			e->wait, node);
 }
 
@@ -253,7 +255,7 @@ int cpb_path_find(struct cpb_edit *e, const u64 *key, struct cpb_path *path)
 	int err, i;
 
 	path->levels = 0;
-	if (!e->root->addr)
+	if (!e->root->ref)
 		return 0;
 	err = cpb_root_node(e, &n);
 	for (;;) {
@@ -333,13 +335,13 @@ static void point_to(struct cpb_edit *e, struct cpb_path *path,
 		     unsigned int level, struct cpb_node *n)
 {
 	if (level == e->root->level) {
-		e->root->addr = n->addr;
+		e->root->ref = cpb_ref(n);
 		e->root->birth = le64_to_cpu(n->h->birth);
 	} else {
 		__le64 *up = cpb_entry(e->cls, path->node[level + 1],
 				       path->slot[level + 1]);
 
-		up[e->cls->keys] = cpu_to_le64(n->addr);
+		up[e->cls->keys] = cpu_to_le64(cpb_ref(n));
 		up[e->cls->keys + 1] = n->h->birth;
 	}
 	path->node[level] = n;
@@ -400,11 +402,11 @@ static void grow_root(struct cpb_edit *e, struct cpb_path *path)
 
 	for (i = 0; i < e->cls->keys; i++)
 		up[i] = first[i];
-	up[i++] = cpu_to_le64(old->addr);
+	up[i++] = cpu_to_le64(cpb_ref(old));
 	up[i] = old->h->birth;
 	set_nr(n, 1);
 	e->root->level++;
-	e->root->addr = n->addr;
+	e->root->ref = cpb_ref(n);
 	e->root->birth = e->birth;
 	path->node[e->root->level] = n;
 	path->slot[e->root->level] = 0;
@@ -440,7 +442,7 @@ static void insert_at(struct cpb_edit *e, struct cpb_path *path,
 	first = cpb_entry(e->cls, right, 0);
 	for (i = 0; i < e->cls->keys; i++)
 		up[i] = le64_to_cpu(first[i]);
-	up[i++] = right->addr;
+	up[i++] = cpb_ref(right);
 	up[i] = e->birth;
 	insert_at(e, path, level + 1, path->slot[level + 1] + 1, up);
 }
@@ -501,7 +503,7 @@ static void shrink_root(struct cpb_edit *e, struct cpb_path *path)
 {
 	struct cpb_node *n = path->node[e->root->level];
 
-	e->root->addr = child_addr(e->cls, n, 0);
+	e->root->ref = child_ref(e->cls, n, 0);
 	e->root->birth = child_birth(e->cls, n, 0);
 	e->root->level--;
 	cpb_tree_drop(e, n);
@@ -526,6 +528,11 @@ static void merge(struct cpb_edit *e, struct cpb_path *path, unsigned int level,
 	erase_at(e, path, level + 1, left_slot + 1, 1);
 }
 
+static bool child_cached(struct cpb_edit *e, struct cpb_node *n, unsigned int slot)
+{
+	return cpb_node_find(e->s, cpb_ref_addr(child_ref(e->cls, n, slot)));
+}
+
 static void try_merge(struct cpb_edit *e, struct cpb_path *path,
 		      unsigned int level)
 {
@@ -536,12 +543,12 @@ static void try_merge(struct cpb_edit *e, struct cpb_path *path,
 
 	/* A neighbour that is not in memory, or can't be read, is left alone. */
 	if (slot + 1 < cpb_nr(up) &&
-	    cpb_node_find(e->s, child_addr(e->cls, up, slot + 1)) &&
+	    child_cached(e, up, slot + 1) &&
 	    !cpb_child(e, up, slot + 1, false, &other) &&
 	    cpb_nr(n) + cpb_nr(other) <= most)
 		merge(e, path, level, slot, n, other);
 	else if (slot &&
-		 cpb_node_find(e->s, child_addr(e->cls, up, slot - 1)) &&
+		 child_cached(e, up, slot - 1) &&
 		 !cpb_child(e, up, slot - 1, false, &other) &&
 		 cpb_nr(n) + cpb_nr(other) <= most)
 		merge(e, path, level, slot - 1, other, n);
@@ -560,7 +567,7 @@ static void erase_at(struct cpb_edit *e, struct cpb_path *path,
 
 	if (level == e->root->level) {
 		if (!left) {
-			e->root->addr = 0;
+			e->root->ref = 0;
 			e->root->level = 0;
 			cpb_tree_drop(e, n);
 		} else if (level && left == 1) {

@@ -31,10 +31,10 @@ static const struct field super_fields[] = {
 	F(cpb_disk_super, bitmap_slots), F(cpb_disk_super, meta_used),
 	F(cpb_disk_super, data_used), F(cpb_disk_super, epoch),
 	F(cpb_disk_super, next_id), F(cpb_disk_super, next_volume),
-	F(cpb_disk_super, object_slots), F(cpb_disk_super, objects.addr),
+	F(cpb_disk_super, object_slots), F(cpb_disk_super, objects.ref),
 	F(cpb_disk_super, objects.level), F(cpb_disk_super, objects.pad),
-	F(cpb_disk_super, space.addr), F(cpb_disk_super, space.level),
-	F(cpb_disk_super, space.pad), F(cpb_disk_super, dead.addr),
+	F(cpb_disk_super, space.ref), F(cpb_disk_super, space.level),
+	F(cpb_disk_super, space.pad), F(cpb_disk_super, dead.ref),
 	F(cpb_disk_super, dead.level), F(cpb_disk_super, dead.pad),
 	F(cpb_disk_super, dead_nodes), F(cpb_disk_super, reserved),
 	F(cpb_disk_super, bitmap_place[0]),
@@ -52,7 +52,7 @@ static const struct field extent_fields[] = {
 };
 
 static const struct field child_fields[] = {
-	F(cpb_disk_child, vchunk), F(cpb_disk_child, addr),
+	F(cpb_disk_child, vchunk), F(cpb_disk_child, ref),
 	F(cpb_disk_child, birth),
 };
 
@@ -62,12 +62,12 @@ static const struct field dead_fields[] = {
 
 static const struct field dead_child_fields[] = {
 	F(cpb_disk_dead_child, key.set), F(cpb_disk_dead_child, key.birth),
-	F(cpb_disk_dead_child, key.run), F(cpb_disk_dead_child, addr),
+	F(cpb_disk_dead_child, key.run), F(cpb_disk_dead_child, ref),
 	F(cpb_disk_dead_child, birth),
 };
 
 static const struct field index_fields[] = {
-	F(cpb_disk_index, addr), F(cpb_disk_index, aux),
+	F(cpb_disk_index, ref), F(cpb_disk_index, aux),
 };
 
 static const struct field word_fields[] = { { "bits", 0, 8, false } };
@@ -267,6 +267,12 @@ static void add_whole(struct cases *c, const struct target *t)
 	}
 }
 
+/* Where the block lies that a reference names. */
+static u64 block_of(__le64 ref)
+{
+	return le64_to_cpu(ref) & ((1ULL << CPB_REF_TXN_SHIFT) - 1);
+}
+
 static void add_target(struct cases *c, const struct base *b, const char *kind,
 		       u64 addr, u64 twin)
 {
@@ -292,7 +298,7 @@ static void add_target(struct cases *c, const struct base *b, const char *kind,
 static void add_table(struct cases *c, const struct base *b, const char *what,
 		      const struct cpb_disk_root *root)
 {
-	u64 addr = le64_to_cpu(root->addr), i;
+	u64 addr = block_of(root->ref), i;
 	const struct cpb_disk_index *x;
 	char kind[48];
 
@@ -303,8 +309,8 @@ static void add_table(struct cases *c, const struct base *b, const char *what,
 	for (i = 0; i < 4; i++) {
 		snprintf(kind, sizeof(kind), "leaf %llu of the %s table",
 			 (unsigned long long)i, what);
-		if (x[i].addr)
-			add_target(c, b, kind, le64_to_cpu(x[i].addr), 0);
+		if (x[i].ref)
+			add_target(c, b, kind, block_of(x[i].ref), 0);
 	}
 }
 
@@ -329,7 +335,7 @@ static void add_tree(struct cases *c, const struct base *b, const char *what,
 	for (i = 0; h->level && i < nr; i++)
 		if (!i || i + 1 == nr)
 			add_tree(c, b, what,
-				 le64_to_cpu(e[i * words + words - 2]), words);
+				 block_of(e[i * words + words - 2]), words);
 }
 
 static void add_maps(struct cases *c, const struct base *b)
@@ -353,7 +359,7 @@ static void add_maps(struct cases *c, const struct base *b)
 				 flags & CPB_POINT_HIDDEN ? "a hidden point" :
 				 flags & CPB_POINT_HEAD ? "head" : "checkpoint",
 				 (unsigned long long)le64_to_cpu(d->id));
-			add_tree(c, b, what, le64_to_cpu(d->root), 3);
+			add_tree(c, b, what, block_of(d->root), 3);
 		}
 	}
 }
@@ -373,7 +379,7 @@ void cases_make(struct cases *c, const struct base *b)
 		   bitmap + (le64_to_cpu(sb->bitmap_place[0]) & 1), 0);
 	add_table(c, b, "object", &sb->objects);
 	add_table(c, b, "space", &sb->space);
-	add_tree(c, b, "the dead tree", le64_to_cpu(sb->dead.addr), 5);
+	add_tree(c, b, "the dead tree", block_of(sb->dead.ref), 5);
 	add_maps(c, b);
 	for (i = 0; i < b->nr_batches; i++) {
 		snprintf(kind, sizeof(kind), "batch %llu of the journal",
