@@ -65,6 +65,10 @@ SECONDS ?= 300
 fuzz:
 	$(MAKE) -C tests/fuzz fuzz SECONDS=$(SECONDS) O=$(abspath build/fuzz)
 
+.PHONY: bench-engine
+bench-engine:
+	@$(MAKE) -s -C tests/bench engine O=$(abspath build/bench)
+
 .PHONY: check-vm
 check-vm:
 	$(vm)/check vm
@@ -105,6 +109,7 @@ help:
 	@echo 'make check-fuzz  damaged stores that a fuzzer makes up, for a moment'
 	@echo 'make fuzz        the same for longer  (SECONDS=n for each part)'
 	@echo 'make check-vm    VM tests only'
+	@echo 'make bench-engine what the operations of the engine cost, in userspace'
 	@echo 'make sparse      semantic checks of the kernel code'
 	@echo 'make checkpatch  style checks'
 	@echo 'make clean       removes build/'
