@@ -445,9 +445,9 @@ static inline u64 cpb_ref(const struct cpb_node *n)
 	return n->txn << CPB_REF_TXN_SHIFT | n->addr;
 }
 
-/* Blocks that were in use when this was read still are while it doesn't change. */
 static inline u64 cpb_blocks_released(struct cpb_store *s)
 {
+	/* Blocks that are in use now are so as long as this doesn't change. */
 	return smp_load_acquire(&s->blocks.released);
 }
 

@@ -593,11 +593,10 @@ static void meanwhile(struct disk *d, void *arg)
 		return;
 	/* The metadata device's own work must not start over in itself. */
 	d->meanwhile = NULL;
-	if (rnd(&w->seed, 2)) {
+	if (rnd(&w->seed, 2))
 		do_write(w, v, rnd(&w->seed, SIZE), 1);
-	} else {
+	else
 		do_flush(w);
-	}
 	d->meanwhile = meanwhile;
 }
 

@@ -138,8 +138,9 @@ uint64_t fake_restore(const char *volume, uint64_t id, unsigned int minutes)
 	char name[CPBLK_NAME_MAX + 1];
 	uint64_t safety;
 
+	v->generation++;
 	snprintf(name, sizeof(name), "r%llu",
-		 (unsigned long long)++v->generation);
+		 (unsigned long long)v->generation);
 	safety = fake_snap(volume, name, minutes, 0, NULL);
 	fake_checkpoint(safety)->flags |= CPBLK_POINT_SAFETY;
 	fake_checkpoint(safety)->children = 0;

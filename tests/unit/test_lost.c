@@ -52,9 +52,11 @@ static unsigned int read_all(struct model *m, struct cpb_volume *v)
 	int n;
 
 	for (i = 0; i < CHUNKS; i++) {
-		while ((n = cpb_lookup(m->s, cpb_head(v), i, 1, &x, 1)) == -EAGAIN)
-			if ((n = cpb_load(m->s, cpb_head(v), i)))
+		while ((n = cpb_lookup(m->s, cpb_head(v), i, 1, &x, 1)) == -EAGAIN) {
+			n = cpb_load(m->s, cpb_head(v), i);
+			if (n)
 				break;
+		}
 		if (n != 1) {
 			errors++;
 			continue;

@@ -23,9 +23,11 @@ static u64 fill(struct model *m, int v, bool random)
 			break;
 		at = random ? model_random(m, m->size) : n % m->size;
 		m->disk.data[run.chunk] = m->next;
-		while ((err = cpb_write_end(m->volume[v], at, &run, NULL)) == -EAGAIN)
-			if ((err = cpb_prepare(m->volume[v], at, 1)))
+		while ((err = cpb_write_end(m->volume[v], at, &run, NULL)) == -EAGAIN) {
+			err = cpb_prepare(m->volume[v], at, 1);
+			if (err)
 				break;
+		}
 		if (err) {
 			cpb_write_abort(m->s, &run);
 			break;
