@@ -90,6 +90,29 @@ wait_for()
 	done
 }
 
+# seed: a number that each kernel has one of its own of.
+seed()
+{
+	echo $((16#$(uname -r | sha256sum | head -c 6)))
+}
+
+# points HOW COMMAND...: a program that cuts the power; its last line says how
+# often, and how often what was left was wrong.
+points()
+{
+	local how=$1 rc=0 last
+
+	shift
+	"$@" >/tmp/points || rc=$?
+	cat /tmp/points
+	last=$(tail -n 1 /tmp/points)
+	[[ $last =~ ^([0-9]+)\ points,\ ([0-9]+)\ violations$ ]] ||
+		fail "$1 did not get to its end"
+	figure "powercut_points_$how" "${BASH_REMATCH[1]}"
+	figure "powercut_violations_$how" "${BASH_REMATCH[2]}"
+	[ $rc = 0 ] || fail "$1 found ${BASH_REMATCH[2]} violations"
+}
+
 # make_brd COUNT SIZE_MB: RAM disks /dev/ram0 and on. No discard, no cache.
 make_brd()
 {
