@@ -42,6 +42,7 @@
 #define CPB_UUID_LEN		16
 #define CPB_NAME_LEN		64	/* with the terminating NUL */
 #define CPB_MESSAGE_LEN		160	/* with the terminating NUL */
+#define CPB_HOLD_LEN		96	/* of the reason of a hold, likewise */
 
 /* Magics, one for each kind of block. */
 #define CPB_MAGIC_SUPER		0x62707331	/* "1spb" */
@@ -194,6 +195,7 @@ enum cpb_object_type {
  * @root_level: its level
  * @name_len: length of @name
  * @message_len: length of @message
+ * @hold_len: length of @hold
  * @referenced: chunks that the map names
  * @deadset: ID of its deadlist
  * @dead_chunks: chunks on it
@@ -201,7 +203,8 @@ enum cpb_object_type {
  * @cursor: CPB_POINT_REAP: virtual chunk at which freeing goes on
  * @keep: CPB_POINT_REAP: what was born at or before this epoch stays
  * @name: checkpoints: unique among the visible ones of a volume
- * @message: of a checkpoint; of a held one, the reason follows after a NUL
+ * @message: of a checkpoint
+ * @hold: CPB_POINT_HELD: the reason
  */
 struct cpb_disk_point {
 	__le32 type;
@@ -217,7 +220,7 @@ struct cpb_disk_point {
 	__le16 root_level;
 	__le16 name_len;
 	__le16 message_len;
-	__le16 pad;
+	__le16 hold_len;
 	__le64 referenced;
 	__le64 deadset;
 	__le64 dead_chunks;
@@ -226,7 +229,8 @@ struct cpb_disk_point {
 	__le64 keep;
 	__u8 name[CPB_NAME_LEN];
 	__u8 message[CPB_MESSAGE_LEN];
-	__u8 reserved[152];
+	__u8 hold[CPB_HOLD_LEN];
+	__u8 reserved[56];
 };
 
 /**
@@ -414,6 +418,13 @@ enum cpb_record_type {
 	CPB_RECORD_SET,
 };
 
+/* What CPB_RECORD_SET sets. */
+enum cpb_set_field {
+	CPB_SET_HOLD = 1,	/* of checkpoint @target, for the reason in @text */
+	CPB_SET_RELEASE,	/* no hold any more */
+	CPB_SET_POLICY,		/* of the volume: struct cpb_disk_policy in @text */
+};
+
 /** struct cpb_disk_record - how every record starts; @size in bytes, of 8 */
 struct cpb_disk_record {
 	__le16 type;
@@ -442,12 +453,12 @@ struct cpb_disk_record_unmap {
  * @target: ID of the checkpoint it is about, or 0
  * @id: first ID that it takes from the store's counter, as a check on replay
  * @arg: CREATE, RESIZE: size in bytes; SNAP: number of volumes that follow, by
- *	ID, in @text; SET: enum cpb_set_field
+ *	ID, in @text; DELETE: the same of checkpoints; SET: enum cpb_set_field
  * @flags: CPB_POINT_* of a new checkpoint, CPB_VOLUME_* of a new volume
  * @name_len: bytes of @text that are a name
  * @text_len: length of @text, without the padding to a multiple of 8
  * @uuid: of a new volume
- * @text: name, then message
+ * @text: name, then message, then IDs or a policy
  */
 struct cpb_disk_record_op {
 	struct cpb_disk_record r;

@@ -304,6 +304,12 @@ int cpblk_fork(struct cpblk_store *s, const struct cpblk_which *which,
 	       char *why);
 int cpblk_delete(struct cpblk_store *s, const struct cpblk_which *which,
 		 char *why);
+int cpblk_delete_many(struct cpblk_store *s, const u64 *ids, unsigned int nr,
+		      char *why);
+int cpblk_hold(struct cpblk_store *s, const struct cpblk_which *which,
+	       const char *reason, char *why);
+int cpblk_policy_set(struct cpblk_store *s, const char *volume,
+		     const struct cpb_policy *policy, char *why);
 int cpblk_attach(struct cpblk_store *s, const struct cpblk_which *which,
 		 char device[DISK_NAME_LEN], char *why);
 int cpblk_detach(struct cpblk_store *s, const struct cpblk_which *which,

@@ -91,6 +91,34 @@ static bool put_amounts(struct sk_buff *skb, struct cpblk_store *s,
 	       cpblk_put_u64(skb, CPBLK_A_DEAD, p->dead << s->chunk_shift);
 }
 
+static bool put_policy(struct sk_buff *skb, const struct cpb_policy *p)
+{
+	const struct {
+		int attr;
+		u32 value;
+	} numbers[] = {
+		{ CPBLK_POLICY_LAST, p->last },
+		{ CPBLK_POLICY_HOURLY, p->hourly },
+		{ CPBLK_POLICY_DAILY, p->daily },
+		{ CPBLK_POLICY_WEEKLY, p->weekly },
+		{ CPBLK_POLICY_MONTHLY, p->monthly },
+	};
+	struct nlattr *nest = nla_nest_start(skb, CPBLK_A_POLICY);
+	unsigned int i;
+
+	if (!nest)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (numbers[i].value &&
+		    nla_put_u32(skb, numbers[i].attr, numbers[i].value))
+			return false;
+	if (p->max_age && nla_put_u64_64bit(skb, CPBLK_POLICY_MAX_AGE, p->max_age,
+					    CPBLK_POLICY_PAD))
+		return false;
+	nla_nest_end(skb, nest);
+	return true;
+}
+
 /* Lists held. A volume that is being made has no device for a moment. */
 static bool put_volume(struct sk_buff *skb, struct cpblk_store *s,
 		       struct cpb_volume *v, const struct cpb_volume_info *info)
@@ -109,14 +137,15 @@ static bool put_volume(struct sk_buff *skb, struct cpblk_store *s,
 				    disk_openers(d->gd)))) &&
 	       cpblk_put_u64(skb, CPBLK_A_UNDO_ID, info->undo) &&
 	       cpblk_put_u64(skb, CPBLK_A_HEAD_ID, info->head.id) &&
-	       put_amounts(skb, s, &info->head);
+	       put_amounts(skb, s, &info->head) && put_policy(skb, &info->policy);
 }
 
 static u32 point_flags(unsigned int flags)
 {
 	return (flags & CPB_POINT_AUTO ? CPBLK_POINT_AUTO : 0) |
 	       (flags & CPB_POINT_SAFETY ? CPBLK_POINT_SAFETY : 0) |
-	       (flags & CPB_POINT_HIDDEN ? CPBLK_POINT_HIDDEN : 0);
+	       (flags & CPB_POINT_HIDDEN ? CPBLK_POINT_HIDDEN : 0) |
+	       (flags & CPB_POINT_HELD ? CPBLK_POINT_HELD : 0);
 }
 
 /* Lists held. */
@@ -138,6 +167,8 @@ static bool put_point(struct sk_buff *skb, struct cpblk_store *s,
 	       cpblk_put_u64(skb, CPBLK_A_TIME, info->time) &&
 	       (!info->message[0] ||
 		cpblk_put_str(skb, CPBLK_A_MESSAGE, info->message)) &&
+	       (!(info->flags & CPB_POINT_HELD) ||
+		cpblk_put_str(skb, CPBLK_A_HOLD, info->hold)) &&
 	       !nla_put_u32(skb, CPBLK_A_POINT_FLAGS, point_flags(info->flags)) &&
 	       !nla_put_u32(skb, CPBLK_A_CHILDREN, info->children) &&
 	       !nla_put_u32(skb, CPBLK_A_PINS, info->pins) &&

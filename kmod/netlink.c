@@ -16,6 +16,7 @@
 
 static_assert(CPBLK_NAME_MAX + 1 == CPB_NAME_LEN);
 static_assert(CPBLK_MESSAGE_MAX + 1 == CPB_MESSAGE_LEN);
+static_assert(CPBLK_HOLD_MAX + 1 == CPB_HOLD_LEN);
 static_assert(CPBLK_UUID_LEN == CPB_UUID_LEN);
 static_assert(CPBLK_VOLUME_READONLY == CPB_VOLUME_READONLY);
 static_assert(CPBLK_VOLUME_NOSCAN == CPB_VOLUME_NOSCAN);
@@ -83,6 +84,29 @@ int cpblk_nl_which(struct nlattr **attrs, struct cpblk_which *w, char *why)
 				    "a checkpoint needs its ID, or its volume and its name");
 	w->volume = nla_data(attrs[CPBLK_A_VOLUME]);
 	w->name = nla_data(attrs[CPBLK_A_CHECKPOINT]);
+	return 0;
+}
+
+/* The checkpoints that a request names by number, at most @max. */
+static int get_ids(const struct genl_info *info, unsigned int max, u64 **ids,
+		   unsigned int *nr, char *why)
+{
+	struct nlattr *list = info->attrs[CPBLK_A_CHECKPOINT_IDS], *pos;
+	int rem;
+
+	*nr = 0;
+	nla_for_each_nested(pos, list, rem)
+		++*nr;
+	if (!*nr || *nr > max)
+		return cpblk_refuse(why, -EINVAL,
+				    "1 to %u checkpoints can be named at once, not %u",
+				    max, *nr);
+	*ids = kvcalloc(*nr, sizeof(**ids), GFP_KERNEL);
+	if (!*ids)
+		return cpblk_refuse(why, -ENOMEM, "out of memory");
+	*nr = 0;
+	nla_for_each_nested(pos, list, rem)
+		(*ids)[(*nr)++] = nla_get_u64(pos);
 	return 0;
 }
 
@@ -299,9 +323,70 @@ static int checkpoint_delete(struct cpblk_store *s, struct genl_info *info,
 			     char *why)
 {
 	struct cpblk_which which;
+	u64 *ids;
+	unsigned int nr;
+	int ret;
+
+	if (!info->attrs[CPBLK_A_CHECKPOINT_IDS]) {
+		ret = cpblk_nl_which(info->attrs, &which, why);
+		return ret ?: cpblk_delete(s, &which, why);
+	}
+	ret = get_ids(info, CPB_DELETE_MAX, &ids, &nr, why);
+	if (ret)
+		return ret;
+	ret = cpblk_delete_many(s, ids, nr, why);
+	kvfree(ids);
+	return ret;
+}
+
+static int hold(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	const char *reason = get_str(info, CPBLK_A_HOLD);
+	struct cpblk_which which;
 	int ret = cpblk_nl_which(info->attrs, &which, why);
 
-	return ret ?: cpblk_delete(s, &which, why);
+	return ret ?: cpblk_hold(s, &which, reason ?: "", why);
+}
+
+static int release(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	struct cpblk_which which;
+	int ret = cpblk_nl_which(info->attrs, &which, why);
+
+	return ret ?: cpblk_hold(s, &which, NULL, why);
+}
+
+static int policy_set(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	struct nlattr *nest = info->attrs[CPBLK_A_POLICY], *pos;
+	struct cpb_policy policy = { };
+	int rem;
+
+	if (!nest)
+		return cpblk_policy_set(s, get_str(info, CPBLK_A_VOLUME), &policy, why);
+	nla_for_each_nested(pos, nest, rem) {
+		switch (nla_type(pos)) {
+		case CPBLK_POLICY_LAST:
+			policy.last = nla_get_u32(pos);
+			break;
+		case CPBLK_POLICY_HOURLY:
+			policy.hourly = nla_get_u32(pos);
+			break;
+		case CPBLK_POLICY_DAILY:
+			policy.daily = nla_get_u32(pos);
+			break;
+		case CPBLK_POLICY_WEEKLY:
+			policy.weekly = nla_get_u32(pos);
+			break;
+		case CPBLK_POLICY_MONTHLY:
+			policy.monthly = nla_get_u32(pos);
+			break;
+		case CPBLK_POLICY_MAX_AGE:
+			policy.max_age = nla_get_u64(pos);
+			break;
+		}
+	}
+	return cpblk_policy_set(s, get_str(info, CPBLK_A_VOLUME), &policy, why);
 }
 
 static int attach(struct cpblk_store *s, struct genl_info *info, char *why)
@@ -362,6 +447,9 @@ static const struct op ops[CPBLK_CMD_MAX + 1] = {
 	[CPBLK_CMD_CHECKPOINT_DELETE] = { checkpoint_delete },
 	[CPBLK_CMD_ATTACH] = { attach },
 	[CPBLK_CMD_DETACH] = { detach },
+	[CPBLK_CMD_HOLD] = { hold },
+	[CPBLK_CMD_RELEASE] = { release },
+	[CPBLK_CMD_POLICY_SET] = { policy_set, false, { CPBLK_A_VOLUME } },
 };
 
 static int run_op(const struct op *op, struct cpblk_store *s,
@@ -542,6 +630,41 @@ static const struct nla_policy checkpoint_policy[] = {
 	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
 };
 
+static const struct nla_policy checkpoint_list_policy[] = {
+	[CPBLK_IDS_CHECKPOINT] = POINT_ID,
+};
+
+static const struct nla_policy delete_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUME] = NAME,
+	[CPBLK_A_CHECKPOINT] = NAME,
+	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
+	[CPBLK_A_CHECKPOINT_IDS] = NLA_POLICY_NESTED(checkpoint_list_policy),
+};
+
+static const struct nla_policy hold_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUME] = NAME,
+	[CPBLK_A_CHECKPOINT] = NAME,
+	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
+	[CPBLK_A_HOLD] = { .type = NLA_NUL_STRING, .len = CPBLK_HOLD_MAX },
+};
+
+static const struct nla_policy retention_policy[] = {
+	[CPBLK_POLICY_LAST] = { .type = NLA_U32 },
+	[CPBLK_POLICY_HOURLY] = { .type = NLA_U32 },
+	[CPBLK_POLICY_DAILY] = { .type = NLA_U32 },
+	[CPBLK_POLICY_WEEKLY] = { .type = NLA_U32 },
+	[CPBLK_POLICY_MONTHLY] = { .type = NLA_U32 },
+	[CPBLK_POLICY_MAX_AGE] = NUMBER,
+};
+
+static const struct nla_policy policy_set_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUME] = NAME,
+	[CPBLK_A_POLICY] = NLA_POLICY_NESTED(retention_policy),
+};
+
 #define POLICY(p)	.policy = p, .maxattr = ARRAY_SIZE(p) - 1
 #define CHANGE(c, p)	\
 	{ .cmd = c, .doit = op_doit, .flags = GENL_ADMIN_PERM, POLICY(p) }
@@ -582,9 +705,12 @@ static const struct genl_ops genl_ops[] = {
 		.dumpit = cpblk_nl_checkpoint_dump,
 		POLICY(checkpoint_policy),
 	},
-	CHANGE(CPBLK_CMD_CHECKPOINT_DELETE, checkpoint_policy),
+	CHANGE(CPBLK_CMD_CHECKPOINT_DELETE, delete_policy),
 	CHANGE(CPBLK_CMD_ATTACH, checkpoint_policy),
 	CHANGE(CPBLK_CMD_DETACH, checkpoint_policy),
+	CHANGE(CPBLK_CMD_HOLD, hold_policy),
+	CHANGE(CPBLK_CMD_RELEASE, checkpoint_policy),
+	CHANGE(CPBLK_CMD_POLICY_SET, policy_set_policy),
 };
 
 static const struct genl_multicast_group genl_groups[] = {

@@ -349,6 +349,77 @@ int cpblk_delete(struct cpblk_store *s, const struct cpblk_which *which,
 	return ret;
 }
 
+/* The checkpoints, and what they are called; lists held. */
+static int find_many(struct cpblk_store *s, const u64 *ids, unsigned int nr,
+		     struct cpb_point **p, struct cpblk_taken *was, char *why)
+{
+	struct cpblk_which which = { };
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		which.id = ids[i];
+		p[i] = cpblk_find_point(s, &which);
+		if (!p[i])
+			return cpblk_refuse(why, -ENOENT,
+					    "store %s has no checkpoint %llu",
+					    s->name, ids[i]);
+		cpblk_describe_point(s, p[i], was + i);
+	}
+	return 0;
+}
+
+/** cpblk_delete_many() - up to CPB_DELETE_MAX checkpoints by ID, all or none */
+int cpblk_delete_many(struct cpblk_store *s, const u64 *ids, unsigned int nr,
+		      char *why)
+{
+	struct cpblk_taken *was = kvcalloc(nr, sizeof(*was), GFP_KERNEL);
+	struct cpb_point **p = kcalloc(nr, sizeof(*p), GFP_KERNEL);
+	unsigned int i;
+	int ret;
+
+	if (was && p) {
+		cpb_hold_lists(s->engine);
+		ret = find_many(s, ids, nr, p, was, why);
+		cpb_drop_lists(s->engine);
+	} else {
+		ret = cpblk_refuse(why, -ENOMEM, "out of memory");
+	}
+	if (!ret)
+		ret = cpb_delete_many(s->engine, p, nr, why);
+	for (i = 0; i < nr && !ret; i++)
+		cpblk_event_point(CPBLK_EVENT_CHECKPOINT_DELETED, s, was + i, NULL);
+	kfree(p);
+	kvfree(was);
+	return ret;
+}
+
+/** cpblk_hold() - hold a checkpoint for a reason, or with NULL release it */
+int cpblk_hold(struct cpblk_store *s, const struct cpblk_which *which,
+	       const char *reason, char *why)
+{
+	struct cpblk_taken t;
+	struct cpb_point *p;
+	int ret;
+
+	p = find_point(s, which, &t, why);
+	if (!p)
+		return -ENOENT;
+	ret = reason ? cpb_hold(s->engine, p, reason, why) :
+		       cpb_unhold(s->engine, p, why);
+	if (!ret)
+		cpblk_event_point(reason ? CPBLK_EVENT_HELD : CPBLK_EVENT_RELEASED,
+				  s, &t, NULL);
+	return ret;
+}
+
+int cpblk_policy_set(struct cpblk_store *s, const char *volume,
+		     const struct cpb_policy *policy, char *why)
+{
+	struct cpb_volume *v = find_volume(s, volume, why);
+
+	return v ? cpb_set_policy(v, policy, why) : -ENOENT;
+}
+
 int cpblk_attach(struct cpblk_store *s, const struct cpblk_which *which,
 		 char device[DISK_NAME_LEN], char *why)
 {

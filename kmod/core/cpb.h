@@ -177,6 +177,13 @@ struct cpb_point_info {
 	unsigned int children, flags; /* CPB_POINT_* */
 	unsigned int pins;
 	char name[CPB_NAME_LEN], message[CPB_MESSAGE_LEN];
+	char hold[CPB_HOLD_LEN];	/* CPB_POINT_HELD: the reason */
+};
+
+/** struct cpb_policy - retention of a volume, as in struct cpb_disk_policy */
+struct cpb_policy {
+	u32 last, hourly, daily, weekly, monthly;
+	u64 max_age;		/* seconds */
 };
 
 /** struct cpb_volume_info - what is known of a volume */
@@ -185,6 +192,7 @@ struct cpb_volume_info {
 	unsigned int flags;	/* CPB_VOLUME_* */
 	u8 uuid[CPB_UUID_LEN];
 	char name[CPB_NAME_LEN], group[CPB_NAME_LEN];
+	struct cpb_policy policy;
 	struct cpb_point_info head;
 };
 
@@ -387,6 +395,26 @@ int cpb_fork(struct cpb_store *s, struct cpb_point *p, const char *name,
 
 /** cpb_delete() - a checkpoint; -EBUSY: pinned or held. Space comes back later. */
 int cpb_delete(struct cpb_store *s, struct cpb_point *p, char *why);
+
+/**
+ * cpb_delete_many() - up to CPB_DELETE_MAX checkpoints, all or none
+ *
+ * -EBUSY: one is pinned or held. -EINVAL: one is named twice.
+ */
+#define CPB_DELETE_MAX 256
+int cpb_delete_many(struct cpb_store *s, struct cpb_point **p, unsigned int nr,
+		    char *why);
+
+/** cpb_hold() - keep a checkpoint from being deleted, for a reason; a new one replaces it */
+int cpb_hold(struct cpb_store *s, struct cpb_point *p, const char *reason,
+	     char *why);
+
+/** cpb_unhold() - it may be deleted again; -ENOENT: it was not held */
+int cpb_unhold(struct cpb_store *s, struct cpb_point *p, char *why);
+
+/** cpb_set_policy() - which checkpoints of a volume are worth keeping; kept, not applied */
+int cpb_set_policy(struct cpb_volume *v, const struct cpb_policy *policy,
+		   char *why);
 
 /* ---- Checking ---- */
 

@@ -200,6 +200,33 @@ struct cpb_point {
 	struct list_head work;		/* on cpb_store.work */
 	struct cpb_name name;
 	char *text;			/* name, NUL, message, NUL */
+	char *hold;			/* CPB_POINT_HELD: the reason */
+};
+
+/* Neither a head nor deleted. */
+static inline bool cpb_visible(const struct cpb_point *p)
+{
+	return !(p->flags & (CPB_POINT_HEAD | CPB_POINT_HIDDEN | CPB_POINT_REAP));
+}
+
+/* Volumes or checkpoints in one record, and in one operation. */
+#define CPB_OP_MAX	256
+
+/**
+ * struct cpb_op - arguments of an operation, as they are in a record
+ * @time: nanoseconds since 1970
+ * @target: ID of the checkpoint it is about, or 0
+ * @arg: as in struct cpb_disk_record_op
+ * @flags: CPB_POINT_* or CPB_VOLUME_*
+ * @name: or NULL
+ * @message: or NULL
+ * @uuid: of a new volume
+ */
+struct cpb_op {
+	u64 time, target, arg;
+	unsigned int flags;
+	const char *name, *message;
+	u8 uuid[CPB_UUID_LEN];
 };
 
 struct cpb_volume {
@@ -560,8 +587,27 @@ u64 cpb_parent_epoch(const struct cpb_point *p);
 void cpb_adopt(struct cpb_point *parent, struct cpb_point *child);
 void cpb_orphan(struct cpb_point *child);
 void cpb_work_add(struct cpb_point *p);
+__printf(3, 4)
+int cpb_refuse(int err, char *why, const char *fmt, ...);
+int cpb_may_change(struct cpb_store *s, char *why);
+unsigned long cpb_lock_ready(struct cpb_store *s);
+void cpb_log_op(struct cpb_store *s, u32 type, u64 volume, u64 id,
+		const struct cpb_op *o, const u64 *words, unsigned int nr);
 int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *op,
 		  unsigned int size);
+
+/* ---- delete.c ---- */
+
+int cpb_delete_check(struct cpb_point **p, unsigned int nr, char *why);
+void cpb_delete_apply(struct cpb_store *s, struct cpb_point **p, u64 *ids,
+		      unsigned int nr);
+void cpb_remove_apply(struct cpb_volume *v);
+
+/* ---- keep.c ---- */
+
+unsigned int cpb_set_words(u64 field);
+int cpb_replay_set(struct cpb_store *s, struct cpb_volume *v, struct cpb_point *p,
+		   const struct cpb_op *o, const u8 *words);
 
 /* ---- log.c ---- */
 

@@ -11,19 +11,10 @@
  * every one of these: what is born in X's map after P.epoch is not in P's map,
  * the rest of it is; X's deadlist is what P's map has and X's has not.
  *
- * Deleting only hides a point. What that frees is found by reap.c.
+ * Deleting is in delete.c, and only hides a point. What that frees is found by
+ * reap.c.
  */
 #include "engine.h"
-
-#define SNAP_MAX	256	/* volumes in one record */
-
-/* Arguments of an operation, as they are in a record. */
-struct op {
-	u64 time, target, arg;
-	unsigned int flags;
-	const char *name, *message;
-	u8 uuid[CPB_UUID_LEN];
-};
 
 /** cpb_parent_epoch() - what was born at or before this is the parent's too */
 u64 cpb_parent_epoch(const struct cpb_point *p)
@@ -61,8 +52,8 @@ void cpb_work_add(struct cpb_point *p)
 
 /* ---- What all operations need ---- */
 
-__printf(3, 4)
-static int refuse(int err, char *why, const char *fmt, ...)
+/** cpb_refuse() - fill in the sentence, return the error */
+int cpb_refuse(int err, char *why, const char *fmt, ...)
 {
 	va_list args;
 
@@ -74,13 +65,14 @@ static int refuse(int err, char *why, const char *fmt, ...)
 	return err;
 }
 
-static int writable(struct cpb_store *s, char *why)
+/** cpb_may_change() - 0, or -EROFS with a sentence */
+int cpb_may_change(struct cpb_store *s, char *why)
 {
 	if (s->broken)
-		return refuse(-EROFS, why, "store '%s' is read-only after an error: %s",
-			      s->name, s->error);
+		return cpb_refuse(-EROFS, why, "store '%s' is read-only after an error: %s",
+				  s->name, s->error);
 	if (!s->writable && !s->replaying)
-		return refuse(-EROFS, why, "store '%s' was opened read-only", s->name);
+		return cpb_refuse(-EROFS, why, "store '%s' was opened read-only", s->name);
 	return 0;
 }
 
@@ -88,16 +80,16 @@ static int name_free(struct cpb_store *s, u64 scope, const char *name,
 		     const char *what, char *why)
 {
 	if (!cpb_name_ok(name))
-		return refuse(-EINVAL, why,
-			      "'%s' can't be a name: 1 to %d of A-Z a-z 0-9 . _ -, not beginning with . or -",
-			      name, CPB_NAME_LEN - 1);
+		return cpb_refuse(-EINVAL, why,
+				  "'%s' can't be a name: 1 to %d of A-Z a-z 0-9 . _ -, not beginning with . or -",
+				  name, CPB_NAME_LEN - 1);
 	if (cpb_names_find(&s->names, scope, name))
-		return refuse(-EEXIST, why, "there is a %s '%s' already", what, name);
+		return cpb_refuse(-EEXIST, why, "there is a %s '%s' already", what, name);
 	return 0;
 }
 
-/* Take the tree lock with enough in the pool for a record. */
-static unsigned long lock_ready(struct cpb_store *s)
+/** cpb_lock_ready() - take the tree lock with enough in the pool for a record  [sleeps] */
+unsigned long cpb_lock_ready(struct cpb_store *s)
 	__acquires(&s->lock)
 {
 	unsigned long flags;
@@ -111,8 +103,18 @@ static unsigned long lock_ready(struct cpb_store *s)
 	}
 }
 
-static void log_op(struct cpb_store *s, u32 type, u64 volume, u64 id,
-		  const struct op *o, const u64 *ids, unsigned int nr)
+/**
+ * cpb_log_op() - the journal record of an operation; the tree lock is held
+ * @s: the store
+ * @type: enum cpb_record_type
+ * @volume: its ID
+ * @id: first ID that the operation takes, or 0
+ * @o: its arguments
+ * @words: numbers that follow the text
+ * @nr: how many
+ */
+void cpb_log_op(struct cpb_store *s, u32 type, u64 volume, u64 id,
+		const struct cpb_op *o, const u64 *words, unsigned int nr)
 {
 	size_t name = o->name ? strlen(o->name) : 0;
 	size_t message = o->message ? strlen(o->message) : 0;
@@ -143,10 +145,10 @@ static void log_op(struct cpb_store *s, u32 type, u64 volume, u64 id,
 	if (message)
 		memcpy(at, o->message, message);
 	at += message;
-	for (; nr--; at += sizeof(u64), ids++) {
-		__le64 id64 = cpu_to_le64(*ids);
+	for (; nr--; at += sizeof(u64), words++) {
+		__le64 word = cpu_to_le64(*words);
 
-		memcpy(at, &id64, sizeof(id64));
+		memcpy(at, &word, sizeof(word));
 	}
 }
 
@@ -211,7 +213,7 @@ static void snap_unmake(struct snap *sn)
  * checkpoint's; the head goes on as its only child. The caller closes the
  * epoch when it is done with all volumes.
  */
-static void apply_snap(struct snap *sn, const struct op *o)
+static void apply_snap(struct snap *sn, const struct cpb_op *o)
 {
 	struct cpb_volume *v = sn->v;
 	struct cpb_point *c = sn->c, *head = v->head;
@@ -244,7 +246,7 @@ static void apply_snap(struct snap *sn, const struct op *o)
 
 /* lists is held. */
 static int snap_locked(struct cpb_store *s, struct cpb_volume **v,
-		       unsigned int nr, const struct op *o, u64 *ids, char *why)
+		       unsigned int nr, const struct cpb_op *o, u64 *ids, char *why)
 {
 	struct snap *sn = port_alloc(nr * sizeof(*sn));
 	u64 *vids = port_alloc(nr * sizeof(*vids)), first;
@@ -276,12 +278,12 @@ static int snap_locked(struct cpb_store *s, struct cpb_volume **v,
 		goto out;
 	}
 
-	flags = lock_ready(s);
+	flags = cpb_lock_ready(s);
 	first = s->next_id;
 	for (i = 0; i < nr; i++)
 		apply_snap(&sn[i], o);
 	s->epoch++;
-	log_op(s, CPB_RECORD_SNAP, v[0]->id, first, o, vids, nr);
+	cpb_log_op(s, CPB_RECORD_SNAP, v[0]->id, first, o, vids, nr);
 	port_unlock(&s->lock, flags);
 	for (i = 0; ids && i < nr; i++)
 		ids[i] = sn[i].c->id;
@@ -295,24 +297,24 @@ int cpb_snap(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
 	     const char *name, const char *message, unsigned int flags,
 	     u64 *ids, char *why)
 {
-	struct op o = { .time = s->ops->now(s->ctx), .arg = nr, .name = name,
+	struct cpb_op o = { .time = s->ops->now(s->ctx), .arg = nr, .name = name,
 			.message = message, .flags = flags };
 	unsigned int i, j;
 	int err;
 
-	if (!nr || nr > SNAP_MAX)
-		return refuse(-EINVAL, why, "one checkpoint can be of 1 to %d volumes",
-			      SNAP_MAX);
+	if (!nr || nr > CPB_OP_MAX)
+		return cpb_refuse(-EINVAL, why, "one checkpoint can be of 1 to %d volumes",
+				  CPB_OP_MAX);
 	if (message && strlen(message) >= CPB_MESSAGE_LEN)
-		return refuse(-EINVAL, why, "the message is longer than %d bytes",
-			      CPB_MESSAGE_LEN - 1);
+		return cpb_refuse(-EINVAL, why, "the message is longer than %d bytes",
+				  CPB_MESSAGE_LEN - 1);
 	for (i = 0; i < nr; i++)
 		for (j = 0; j < i; j++)
 			if (v[i] == v[j])
-				return refuse(-EINVAL, why, "volume '%s' is named twice",
-					      v[i]->name);
+				return cpb_refuse(-EINVAL, why, "volume '%s' is named twice",
+						  v[i]->name);
 	port_mutex_lock(&s->lists);
-	err = writable(s, why);
+	err = cpb_may_change(s, why);
 	if (!err)
 		err = snap_locked(s, v, nr, &o, ids, why);
 	port_mutex_unlock(&s->lists);
@@ -369,7 +371,7 @@ static void apply_restore(struct cpb_volume *v, struct cpb_point *p,
  * then it has nothing of its own, and no old point is left over.
  */
 static int restore_locked(struct cpb_volume *v, struct cpb_point *p,
-			  const struct op *o, u64 *safety_id)
+			  const struct cpb_op *o, u64 *safety_id)
 {
 	bool safety = o->flags & CPB_POINT_SAFETY;
 	struct cpb_store *s = v->s;
@@ -407,7 +409,7 @@ static int restore_locked(struct cpb_volume *v, struct cpb_point *p,
 		return err;
 	}
 
-	flags = lock_ready(s);
+	flags = cpb_lock_ready(s);
 	first = s->next_id;
 	if (safety) {
 		apply_snap(&sn, o);
@@ -415,7 +417,7 @@ static int restore_locked(struct cpb_volume *v, struct cpb_point *p,
 	}
 	apply_restore(v, p, old, fresh);
 	v->undo = safety ? sn.c->id : 0;
-	log_op(s, CPB_RECORD_RESTORE, v->id, first, o, NULL, 0);
+	cpb_log_op(s, CPB_RECORD_RESTORE, v->id, first, o, NULL, 0);
 	port_unlock(&s->lock, flags);
 	if (safety_id)
 		*safety_id = v->undo;
@@ -426,14 +428,14 @@ int cpb_restore(struct cpb_volume *v, struct cpb_point *p, bool safety,
 		u64 *safety_id, char *why)
 {
 	struct cpb_store *s = v->s;
-	struct op o = { .time = s->ops->now(s->ctx) };
+	struct cpb_op o = { .time = s->ops->now(s->ctx) };
 	char message[CPB_MESSAGE_LEN];
 	int err;
 
 	port_mutex_lock(&s->lists);
-	err = writable(s, why);
+	err = cpb_may_change(s, why);
 	if (!err && p->flags & (CPB_POINT_HIDDEN | CPB_POINT_HEAD | CPB_POINT_REAP))
-		err = refuse(-ENOENT, why, "that checkpoint was deleted");
+		err = cpb_refuse(-ENOENT, why, "that checkpoint was deleted");
 	if (!err) {
 		o.target = p->id;
 		if (safety) {
@@ -458,7 +460,7 @@ static void volume_free(struct cpb_volume *v)
 	port_free(v);
 }
 
-static struct cpb_volume *volume_make(struct cpb_store *s, const struct op *o)
+static struct cpb_volume *volume_make(struct cpb_store *s, const struct cpb_op *o)
 {
 	struct cpb_volume *v = port_alloc(sizeof(*v));
 
@@ -482,7 +484,7 @@ static struct cpb_volume *volume_make(struct cpb_store *s, const struct op *o)
 
 /* A new volume, empty or with the content of @p. */
 static void apply_create(struct cpb_store *s, struct cpb_volume *v,
-			 struct cpb_point *p, const struct op *o)
+			 struct cpb_point *p, const struct cpb_op *o)
 {
 	struct cpb_point *head = v->head;
 
@@ -507,7 +509,7 @@ static void apply_create(struct cpb_store *s, struct cpb_volume *v,
 
 /* lists is held. */
 static int create_locked(struct cpb_store *s, struct cpb_point *p, u32 type,
-			 const struct op *o, struct cpb_volume **out, char *why)
+			 const struct cpb_op *o, struct cpb_volume **out, char *why)
 {
 	struct cpb_volume *v;
 	unsigned long flags;
@@ -531,10 +533,10 @@ static int create_locked(struct cpb_store *s, struct cpb_point *p, u32 type,
 	if (err)
 		goto unlist;
 
-	flags = lock_ready(s);
+	flags = cpb_lock_ready(s);
 	first = s->next_id;
 	apply_create(s, v, p, o);
-	log_op(s, type, v->id, first, o, NULL, 0);
+	cpb_log_op(s, type, v->id, first, o, NULL, 0);
 	port_unlock(&s->lock, flags);
 	if (out)
 		*out = v;
@@ -553,9 +555,9 @@ static int size_ok(struct cpb_store *s, u64 size, char *why)
 {
 	if (!size || size > CPB_VOLUME_BYTES_MAX ||
 	    size & ((1ULL << s->chunk_shift) - 1))
-		return refuse(-EINVAL, why,
-			      "a volume's size must be a multiple of %llu bytes, at most 8 PiB",
-			      1ULL << s->chunk_shift);
+		return cpb_refuse(-EINVAL, why,
+				  "a volume's size must be a multiple of %llu bytes, at most 8 PiB",
+				  1ULL << s->chunk_shift);
 	return 0;
 }
 
@@ -563,7 +565,7 @@ int cpb_create(struct cpb_store *s, const char *name, u64 size,
 	       const u8 uuid[CPB_UUID_LEN], unsigned int flags,
 	       struct cpb_volume **v, char *why)
 {
-	struct op o = { .time = s->ops->now(s->ctx), .arg = size, .name = name,
+	struct cpb_op o = { .time = s->ops->now(s->ctx), .arg = size, .name = name,
 			.flags = flags };
 	int err = size_ok(s, size, why);
 
@@ -571,7 +573,7 @@ int cpb_create(struct cpb_store *s, const char *name, u64 size,
 		return err;
 	memcpy(o.uuid, uuid, sizeof(o.uuid));
 	port_mutex_lock(&s->lists);
-	err = writable(s, why);
+	err = cpb_may_change(s, why);
 	if (!err)
 		err = create_locked(s, NULL, CPB_RECORD_CREATE, &o, v, why);
 	port_mutex_unlock(&s->lists);
@@ -582,15 +584,15 @@ int cpb_fork(struct cpb_store *s, struct cpb_point *p, const char *name,
 	     const u8 uuid[CPB_UUID_LEN], unsigned int flags,
 	     struct cpb_volume **v, char *why)
 {
-	struct op o = { .time = s->ops->now(s->ctx), .name = name,
+	struct cpb_op o = { .time = s->ops->now(s->ctx), .name = name,
 			.flags = flags };
 	int err;
 
 	memcpy(o.uuid, uuid, sizeof(o.uuid));
 	port_mutex_lock(&s->lists);
-	err = writable(s, why);
+	err = cpb_may_change(s, why);
 	if (!err && p->flags & (CPB_POINT_HIDDEN | CPB_POINT_HEAD | CPB_POINT_REAP))
-		err = refuse(-ENOENT, why, "that checkpoint was deleted");
+		err = cpb_refuse(-ENOENT, why, "that checkpoint was deleted");
 	if (!err) {
 		o.target = p->id;
 		err = create_locked(s, p, CPB_RECORD_FORK, &o, v, why);
@@ -602,113 +604,20 @@ int cpb_fork(struct cpb_store *s, struct cpb_point *p, const char *name,
 int cpb_resize(struct cpb_volume *v, u64 size, char *why)
 {
 	struct cpb_store *s = v->s;
-	struct op o = { .arg = size };
+	struct cpb_op o = { .arg = size };
 	unsigned long flags;
 	int err = size_ok(s, size, why);
 
 	if (err)
 		return err;
 	port_mutex_lock(&s->lists);
-	err = writable(s, why);
+	err = cpb_may_change(s, why);
 	if (!err) {
-		flags = lock_ready(s);
+		flags = cpb_lock_ready(s);
 		v->head->size = size;
 		cpb_point_dirty(v->head);
-		log_op(s, CPB_RECORD_RESIZE, v->id, 0, &o, NULL, 0);
+		cpb_log_op(s, CPB_RECORD_RESIZE, v->id, 0, &o, NULL, 0);
 		port_unlock(&s->lock, flags);
-	}
-	port_mutex_unlock(&s->lists);
-	return err ? err : cpb_flush(s);
-}
-
-/* ---- Deleting ---- */
-
-static int deletable(struct cpb_point *p, char *why)
-{
-	if (p->flags & (CPB_POINT_HIDDEN | CPB_POINT_HEAD | CPB_POINT_REAP))
-		return refuse(-ENOENT, why, "that checkpoint was deleted");
-	if (p->pins)
-		return refuse(-EBUSY, why, "checkpoint '%s' is attached: detach it first",
-			      p->text);
-	if (p->flags & CPB_POINT_HELD)
-		return refuse(-EBUSY, why, "checkpoint '%s' is held: release it first",
-			      p->text);
-	return 0;
-}
-
-/* lists is held. */
-static void delete_locked(struct cpb_store *s, struct cpb_point *p)
-{
-	struct op o = { .target = p->id };
-	unsigned long flags;
-
-	cpb_names_del(&s->names, &p->name);
-	flags = lock_ready(s);
-	p->flags |= CPB_POINT_HIDDEN;
-	p->sweep_all = true;
-	s->nr_checkpoints--;
-	s->nr_hidden++;
-	cpb_point_dirty(p);
-	cpb_work_add(p);
-	log_op(s, CPB_RECORD_DELETE, p->volume, 0, &o, NULL, 0);
-	port_unlock(&s->lock, flags);
-}
-
-int cpb_delete(struct cpb_store *s, struct cpb_point *p, char *why)
-{
-	int err;
-
-	port_mutex_lock(&s->lists);
-	err = writable(s, why);
-	if (!err)
-		err = deletable(p, why);
-	if (!err)
-		delete_locked(s, p);
-	port_mutex_unlock(&s->lists);
-	return err ? err : cpb_flush(s);
-}
-
-/* lists is held. The head goes on as a hidden point, for reap.c. */
-static void remove_locked(struct cpb_volume *v)
-{
-	struct cpb_store *s = v->s;
-	struct op o = { };
-	unsigned long flags;
-
-	cpb_names_del(&s->names, &v->by_name);
-	cpb_ids_del(&s->volumes, v->id);
-	flags = lock_ready(s);
-	v->head->flags |= CPB_POINT_HIDDEN;
-	s->nr_hidden++;
-	cpb_point_dirty(v->head);
-	cpb_work_add(v->head);
-	cpb_slot_put(s, v->slot);
-	log_op(s, CPB_RECORD_REMOVE, v->id, 0, &o, NULL, 0);
-	port_unlock(&s->lock, flags);
-	port_free(v);
-}
-
-int cpb_remove(struct cpb_volume *v, bool keep_checkpoints, char *why)
-{
-	struct cpb_store *s = v->s;
-	struct cpb_point *p;
-	u64 id;
-	int err;
-
-	port_mutex_lock(&s->lists);
-	err = writable(s, why);
-	for (id = 0; !err && !keep_checkpoints &&
-	     (p = cpb_ids_next(&s->points, id)); id = p->id)
-		if (p->volume == v->id && !(p->flags & (CPB_POINT_HIDDEN |
-				CPB_POINT_HEAD | CPB_POINT_REAP)))
-			err = deletable(p, why);
-	if (!err) {
-		for (id = 0; !keep_checkpoints &&
-		     (p = cpb_ids_next(&s->points, id)); id = p->id)
-			if (p->volume == v->id && !(p->flags & (CPB_POINT_HIDDEN |
-					CPB_POINT_HEAD | CPB_POINT_REAP)))
-				delete_locked(s, p);
-		remove_locked(v);
 	}
 	port_mutex_unlock(&s->lists);
 	return err ? err : cpb_flush(s);
@@ -718,7 +627,7 @@ int cpb_remove(struct cpb_volume *v, bool keep_checkpoints, char *why)
 
 /* The text of a record, as strings. */
 static int op_text(const struct cpb_disk_record_op *d, unsigned int size,
-		   unsigned int ids, struct op *o, char name[CPB_NAME_LEN],
+		   unsigned int ids, struct cpb_op *o, char name[CPB_NAME_LEN],
 		   char message[CPB_MESSAGE_LEN])
 {
 	unsigned int n = le16_to_cpu(d->name_len), t = le16_to_cpu(d->text_len);
@@ -745,7 +654,7 @@ static int op_text(const struct cpb_disk_record_op *d, unsigned int size,
 }
 
 static int replay_snap(struct cpb_store *s, const struct cpb_disk_record_op *d,
-		       unsigned int nr, const struct op *o)
+		       unsigned int nr, const struct cpb_op *o)
 {
 	const u8 *at = d->text + le16_to_cpu(d->text_len) - nr * sizeof(u64);
 	struct cpb_volume **v = port_alloc(nr * sizeof(*v));
@@ -770,6 +679,31 @@ static int replay_snap(struct cpb_store *s, const struct cpb_disk_record_op *d,
 	return err;
 }
 
+static int replay_delete(struct cpb_store *s, const struct cpb_disk_record_op *d,
+			 unsigned int nr)
+{
+	const u8 *at = d->text + le16_to_cpu(d->text_len) - nr * sizeof(u64);
+	struct cpb_point **p = port_alloc(nr * sizeof(*p));
+	u64 *ids = port_alloc(nr * sizeof(*ids));
+	int err = p && ids ? 0 : -ENOMEM;
+	unsigned int i;
+	__le64 id;
+
+	for (i = 0; i < nr && !err; i++) {
+		memcpy(&id, at + i * sizeof(id), sizeof(id));
+		p[i] = cpb_ids_find(&s->points, le64_to_cpu(id));
+		if (!p[i])
+			err = -EUCLEAN;
+	}
+	if (!err && cpb_delete_check(p, nr, NULL))
+		err = -EUCLEAN;
+	if (!err)
+		cpb_delete_apply(s, p, ids, nr);
+	port_free(p);
+	port_free(ids);
+	return err;
+}
+
 /* A new volume has the next ID, and flags that there are. */
 static bool next_volume(const struct cpb_store *s,
 			const struct cpb_disk_record_op *d)
@@ -787,8 +721,8 @@ static bool makes_points(unsigned int type)
 /**
  * cpb_replay_op() - do again what a journal record says  [sleeps]
  * @s: the store
- * @d: the deadlist
- * @size: of the record
+ * @d: the record
+ * @size: its size
  *
  * Return: 0, or -EUCLEAN if it does not fit the store's state.
  */
@@ -799,15 +733,17 @@ int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *d,
 	char name[CPB_NAME_LEN], message[CPB_MESSAGE_LEN];
 	struct cpb_volume *v;
 	struct cpb_point *p;
-	struct op o = { };
+	struct cpb_op o = { };
 	int err;
 
 	if (size < sizeof(*d))
 		return -EUCLEAN;
-	if (type == CPB_RECORD_SNAP) {
-		if (!d->arg || le64_to_cpu(d->arg) > SNAP_MAX)
+	if (type == CPB_RECORD_SNAP || type == CPB_RECORD_DELETE) {
+		if (!d->arg || le64_to_cpu(d->arg) > CPB_OP_MAX)
 			return -EUCLEAN;
 		nr = le64_to_cpu(d->arg);
+	} else if (type == CPB_RECORD_SET) {
+		nr = cpb_set_words(le64_to_cpu(d->arg));
 	}
 	err = op_text(d, size, nr, &o, name, message);
 	if (err)
@@ -842,15 +778,15 @@ int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *d,
 		cpb_point_dirty(v->head);
 		return 0;
 	case CPB_RECORD_DELETE:
-		if (!p || p->volume != le32_to_cpu(d->r.volume))
-			return -EUCLEAN;
-		delete_locked(s, p);
-		return 0;
+		return replay_delete(s, d, nr);
 	case CPB_RECORD_REMOVE:
 		if (!v)
 			return -EUCLEAN;
-		remove_locked(v);
+		cpb_remove_apply(v);
 		return 0;
+	case CPB_RECORD_SET:
+		return cpb_replay_set(s, v, p, &o, d->text +
+				      le16_to_cpu(d->text_len) - nr * sizeof(u64));
 	default:
 		return -EUCLEAN;
 	}

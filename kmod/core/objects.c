@@ -265,6 +265,10 @@ static void write_point(const struct cpb_point *p, struct cpb_disk_point *d)
 	d->keep = cpu_to_le64(p->keep);
 	memcpy(d->name, p->text, name);
 	memcpy(d->message, p->text + name + 1, message);
+	if (p->hold) {
+		d->hold_len = cpu_to_le16(strlen(p->hold));
+		memcpy(d->hold, p->hold, strlen(p->hold));
+	}
 }
 
 static void write_volume(const struct cpb_volume *v, struct cpb_disk_volume *d)
@@ -341,6 +345,7 @@ void cpb_point_free(struct cpb_point *p)
 		return;
 	cpb_deadset_free(p->dead);
 	port_free(p->text);
+	port_free(p->hold);
 	port_free(p);
 }
 
@@ -357,11 +362,14 @@ static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
 {
 	unsigned int name = le16_to_cpu(d->name_len);
 	unsigned int message = le16_to_cpu(d->message_len);
+	unsigned int hold = le16_to_cpu(d->hold_len);
+	bool held = le32_to_cpu(d->flags) & CPB_POINT_HELD;
 	char text[2][CPB_MESSAGE_LEN] = { "", "" };
 	struct cpb_point *p;
 
 	if (!text_ok(d->name, name, CPB_NAME_LEN) ||
 	    !text_ok(d->message, message, CPB_MESSAGE_LEN) ||
+	    !text_ok(d->hold, hold, CPB_HOLD_LEN) || (hold && !held) ||
 	    le32_to_cpu(d->flags) & ~CPB_POINT_FLAGS || !d->id || !d->deadset ||
 	    le64_to_cpu(d->id) >= s->next_id ||
 	    le64_to_cpu(d->deadset) >= s->next_id ||
@@ -380,10 +388,14 @@ static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
 	if (!p)
 		return -ENOMEM;
 	p->dead = cpb_deadset_new(le64_to_cpu(d->deadset));
-	if (!p->dead) {
+	if (held)
+		p->hold = port_alloc(hold + 1);
+	if (!p->dead || (held && !p->hold)) {
 		cpb_point_free(p);
 		return -ENOMEM;
 	}
+	if (held)
+		memcpy(p->hold, d->hold, hold);
 	p->slot = slot;
 	p->flags = le32_to_cpu(d->flags);
 	p->id = le64_to_cpu(d->id);

@@ -474,6 +474,8 @@ void cpb_point_info(struct cpb_store *s, struct cpb_point *p,
 	info->children = p->nr_children;
 	info->flags = p->flags;
 	info->pins = p->pins;
+	if (p->hold)
+		memcpy(info->hold, p->hold, strlen(p->hold));
 	port_unlock(&s->lock, flags);
 }
 
@@ -488,6 +490,12 @@ void cpb_volume_info(struct cpb_volume *v, struct cpb_volume_info *info)
 	memcpy(info->uuid, v->uuid, sizeof(info->uuid));
 	memcpy(info->name, v->name, sizeof(info->name));
 	memcpy(info->group, v->group, sizeof(info->group));
+	info->policy.last = le32_to_cpu(v->policy.last);
+	info->policy.hourly = le32_to_cpu(v->policy.hourly);
+	info->policy.daily = le32_to_cpu(v->policy.daily);
+	info->policy.weekly = le32_to_cpu(v->policy.weekly);
+	info->policy.monthly = le32_to_cpu(v->policy.monthly);
+	info->policy.max_age = le64_to_cpu(v->policy.max_age);
 	cpb_point_info(v->s, v->head, &info->head);
 }
 

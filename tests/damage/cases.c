@@ -80,12 +80,12 @@ static const struct field point_fields[] = {
 	F(cpb_disk_point, time), F(cpb_disk_point, size),
 	F(cpb_disk_point, root), F(cpb_disk_point, root_birth),
 	F(cpb_disk_point, root_level), F(cpb_disk_point, name_len),
-	F(cpb_disk_point, message_len), F(cpb_disk_point, pad),
+	F(cpb_disk_point, message_len), F(cpb_disk_point, hold_len),
 	F(cpb_disk_point, referenced), F(cpb_disk_point, deadset),
 	F(cpb_disk_point, dead_chunks), F(cpb_disk_point, dead_blocks),
 	F(cpb_disk_point, cursor), F(cpb_disk_point, keep),
 	F(cpb_disk_point, name), F(cpb_disk_point, message),
-	F(cpb_disk_point, reserved),
+	F(cpb_disk_point, hold), F(cpb_disk_point, reserved),
 };
 
 static const struct field volume_fields[] = {

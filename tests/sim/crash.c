@@ -30,6 +30,7 @@
 
 struct map {
 	u64 id;
+	u64 kept;	/* checkpoint: the reason it is held for; head: its policy */
 	u64 content[SIZE];
 };
 
@@ -96,14 +97,14 @@ static u64 map_hash(const u64 *content)
 	return h;
 }
 
-static u64 head_hash(u64 id, const u64 *content)
+static u64 head_hash(u64 id, u64 kept, const u64 *content)
 {
-	return mix(mix(id, 1), map_hash(content));
+	return mix(mix(mix(id, 1), kept), map_hash(content));
 }
 
-static u64 point_hash(u64 id, const u64 *content)
+static u64 point_hash(u64 id, u64 kept, const u64 *content)
 {
-	return mix(mix(id, 2), map_hash(content));
+	return mix(mix(mix(id, 2), kept), map_hash(content));
 }
 
 static u64 model_hash(struct world *w)
@@ -113,10 +114,12 @@ static u64 model_hash(struct world *w)
 
 	for (i = 0; i < VOLUMES; i++)
 		if (w->head[i].id)
-			h += head_hash(w->head[i].id, w->head[i].content);
+			h += head_hash(w->head[i].id, w->head[i].kept,
+				       w->head[i].content);
 	for (i = 0; i < POINTS; i++)
 		if (w->point[i].id)
-			h += point_hash(w->point[i].id, w->point[i].content);
+			h += point_hash(w->point[i].id, w->point[i].kept,
+					w->point[i].content);
 	return h;
 }
 
@@ -168,7 +171,7 @@ static int store_hash(struct cpb_store *s, const struct disk *d, u64 *hash)
 		err = read_map(s, d, cpb_head(v), content);
 		if (err)
 			goto out;
-		*hash += head_hash(vi.id, content);
+		*hash += head_hash(vi.id, vi.policy.max_age, content);
 	}
 	err = 0;
 	for (id = 0; (p = cpb_point_next(s, id)); id = pi.id) {
@@ -178,7 +181,7 @@ static int store_hash(struct cpb_store *s, const struct disk *d, u64 *hash)
 		err = read_map(s, d, p, content);
 		if (err)
 			goto out;
-		*hash += point_hash(pi.id, content);
+		*hash += point_hash(pi.id, strtoull(pi.hold, NULL, 10), content);
 	}
 out:
 	cpb_drop_lists(s);
@@ -284,12 +287,12 @@ static void one_more(struct second *sec, struct cpb_store *s, struct disk *d)
 	    read_map(s, d, cpb_head(v), content))
 		return;
 	cpb_volume_info(v, &vi);
-	sec->hash[1] = sec->hash[0] - head_hash(vi.id, content);
+	sec->hash[1] = sec->hash[0] - head_hash(vi.id, vi.policy.max_age, content);
 	while ((err = cpb_write_begin(s, 0, 1, &r)) == -EAGAIN)
 		must(cpb_write_wait(s), "write_wait");
 	must(err, "write_begin");
 	content[at] = 1ULL << 62 | rnd(&sec->seed, 1ULL << 60);
-	sec->hash[1] += head_hash(vi.id, content);
+	sec->hash[1] += head_hash(vi.id, vi.policy.max_age, content);
 	sec->world.hash = sec->hash;
 	sec->world.acked = 0;
 	sec->world.nr = 1;
@@ -440,6 +443,7 @@ static void do_create(struct world *w, int v, int p)
 	struct cpb_volume_info vi;
 
 	snprintf(name, sizeof(name), "vol%u", ++w->names);
+	w->head[v].kept = 0;
 	/* IDs of volumes count from 1. */
 	next = w->names;
 	w->head[v].id = next;
@@ -487,6 +491,7 @@ static void do_snap(struct world *w, int v)
 		return;
 	w->point[p] = w->head[v];
 	w->point[p].id = next_id(w);
+	w->point[p].kept = 0;
 	nr = will_be(w);
 	must(cpb_snap(w->s, &w->volume[v], 1, NULL, "", 0, &id, NULL), "snap");
 	must(id != w->point[p].id, "the next checkpoint's ID");
@@ -504,6 +509,7 @@ static void do_restore(struct world *w, int v, int p, bool safety)
 	if (safety) {
 		w->point[keep] = w->head[v];
 		w->point[keep].id = next_id(w);
+		w->point[keep].kept = 0;
 	}
 	memcpy(w->head[v].content, w->point[p].content, sizeof(w->head[v].content));
 	nr = will_be(w);
@@ -513,12 +519,54 @@ static void do_restore(struct world *w, int v, int p, bool safety)
 
 static void do_delete(struct world *w, int p)
 {
-	struct cpb_point *pt = cpb_point_by_id(w->s, w->point[p].id);
+	struct cpb_point *pt[POINTS];
+	unsigned int many = 0;
 	u64 nr;
 
-	w->point[p].id = 0;
+	/* Sets are deleted whole, or not at all. */
+	do {
+		if (w->point[p].id && !w->point[p].kept) {
+			pt[many++] = cpb_point_by_id(w->s, w->point[p].id);
+			w->point[p].id = 0;
+		}
+		p = (p + 1) % POINTS;
+	} while (many < POINTS && rnd(&w->seed, 3));
+	if (!many)
+		return;
 	nr = will_be(w);
-	must(cpb_delete(w->s, pt, NULL), "delete");
+	must(cpb_delete_many(w->s, pt, many, NULL), "delete");
+	acked(w, nr);
+}
+
+/* Hold a checkpoint, or let go of it. */
+static void do_hold(struct world *w, int p)
+{
+	struct cpb_point *pt = cpb_point_by_id(w->s, w->point[p].id);
+	char reason[24];
+	u64 nr;
+
+	if (w->point[p].kept) {
+		w->point[p].kept = 0;
+		nr = will_be(w);
+		must(cpb_unhold(w->s, pt, NULL), "unhold");
+	} else {
+		w->point[p].kept = w->next_content++;
+		snprintf(reason, sizeof(reason), "%llu",
+			 (unsigned long long)w->point[p].kept);
+		nr = will_be(w);
+		must(cpb_hold(w->s, pt, reason, NULL), "hold");
+	}
+	acked(w, nr);
+}
+
+static void do_policy(struct world *w, int v)
+{
+	struct cpb_policy policy = { .last = 1, .max_age = w->next_content++ };
+	u64 nr;
+
+	w->head[v].kept = policy.max_age;
+	nr = will_be(w);
+	must(cpb_set_policy(w->volume[v], &policy, NULL), "policy");
 	acked(w, nr);
 }
 
@@ -565,6 +613,10 @@ static void do_step(struct world *w)
 		do_create(w, f, p);
 	} else if (what == 8 && v >= 0) {
 		do_remove(w, v);
+	} else if (what == 9 && p >= 0 && !rnd(&w->seed, 2)) {
+		do_hold(w, p);
+	} else if (what == 10 && v >= 0 && !rnd(&w->seed, 4)) {
+		do_policy(w, v);
 	} else if (what <= 10 && v >= 0) {
 		do_discard(w, v, at, len);
 	} else if (what <= 12 && p >= 0) {

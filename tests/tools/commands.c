@@ -83,7 +83,7 @@ Test(commands, help)
 	static const char *const names[] = {
 		"format", "open", "close", "status", "check", "sync", "events", "create",
 		"remove", "resize", "ls", "snap", "log", "restore", "undo", "fork",
-		"rm", "attach", "detach",
+		"rm", "hold", "release", "attach", "detach",
 	};
 	size_t i;
 
@@ -297,8 +297,7 @@ Test(commands, rm)
 	char text[64];
 
 	cr_expect_eq(run("rm", "vm1@HEAD", "vm1@HEAD~1", NULL), 0);
-	snprintf(text, sizeof(text), "delete tank %d;delete tank %d;", (int)v2,
-		 (int)v1);
+	snprintf(text, sizeof(text), "delete tank %d %d", (int)v2, (int)v1);
 	asked(text);
 	cr_expect_str_eq(out, "vm1@v2 is deleted\nvm1@v1 is deleted\n");
 	fake_asked[0] = '\0';
@@ -312,6 +311,79 @@ Test(commands, rm)
 	fake_refuse(EBUSY, "checkpoint 'v1' is attached: detach it first");
 	cr_expect_eq(run("rm", "vm1@v1", NULL), 1);
 	says(err, "cannot delete vm1@v1: checkpoint 'v1' is attached");
+}
+
+Test(commands, rm_sets)
+{
+	uint64_t v3 = fake_snap("vm1", "v3", 4, 0, NULL);
+	uint64_t v4 = fake_snap("vm1", "v4", 3, 0, NULL), odd;
+	struct json_object *list;
+	char text[64];
+
+	fake_volume("tank", "vm2", GIB);
+	odd = fake_snap("vm2", "v1..v2", 2, 0, NULL);
+	cr_expect_eq(run("rm", "vm1@v1..v3", NULL), 0);
+	snprintf(text, sizeof(text), "delete tank %d %d %d", (int)v1, (int)v2, (int)v3);
+	asked(text);
+	cr_expect_str_eq(out, "vm1@v1 is deleted\nvm1@v2 is deleted\nvm1@v3 is deleted\n");
+	/* An open end, one named twice, a name with dots in it. */
+	cr_expect_eq(run("rm", "vm1@v3..", "vm1@v4", "vm2@v1..v2", NULL), 0);
+	snprintf(text, sizeof(text), "delete tank %d %d %d", (int)v3, (int)v4, (int)odd);
+	asked(text);
+	cr_expect_eq(run("rm", "vm1@..HEAD~2", NULL), 0);
+	snprintf(text, sizeof(text), "delete tank %d %d", (int)v1, (int)v2);
+	asked(text);
+	cr_expect_eq(run("rm", "--all-but-last", "1", "vm1", NULL), 0);
+	snprintf(text, sizeof(text), "delete tank %d %d %d", (int)v1, (int)v2, (int)v3);
+	asked(text);
+	fake_checkpoint(v2)->pins = 1;
+	fake_hide(v1);
+	cr_expect_eq(run("rm", "--all-but-last", "1", "vm1", NULL), 0);
+	snprintf(text, sizeof(text), "delete tank %d", (int)v3);
+	asked(text);
+	says(out, "vm1@v2 stays: it is attached\n");
+	fake_asked[0] = '\0';
+	cr_expect_eq(run("rm", "--all-but-last", "4", "vm1", NULL), 0);
+	asked("");
+	cr_expect_eq(run("rm", "vm1@v4..v2", NULL), 1);
+	says(err, "the first one was taken after the last one");
+	cr_expect_eq(run("rm", "vm1@v2..v9", NULL), 1);
+	cr_expect_eq(run("rm", "vm9@v2..", NULL), 1);
+	cr_expect_eq(run("rm", "vm1@v4", "vm2", NULL), 2);
+	asked("");
+	cr_expect_eq(run("rm", "--volumes", "vm2", "vm1@v3", "--wait", "--json", NULL), 0);
+	asked("sync tank 1");
+	cr_assert(json_object_object_get_ex(json(out), "volumes", &list));
+	cr_expect_str_eq(json_object_get_string(list), "[ \"vm2\" ]");
+}
+
+Test(commands, hold)
+{
+	char text[64];
+
+	cr_expect_eq(run("hold", "vm1@v1", "-m", "the last good one", NULL), 0);
+	snprintf(text, sizeof(text), "hold tank %d the last good one", (int)v1);
+	asked(text);
+	cr_expect_str_eq(out, "vm1@v1 is held\n");
+	cr_expect_eq(run("ls", "vm1", NULL), 0);
+	says(out, "(held: the last good one) first\n");
+	cr_expect_eq(run("log", NULL), 0);
+	says(out, "(held: the last good one) first\n");
+	cr_expect_eq(run("ls", "--json", "vm1", NULL), 0);
+	cr_expect_str_eq(field(json_object_array_get_idx(json(out), 0), "hold"),
+			 "the last good one");
+	cr_expect_eq(run("rm", "--all-but-last", "0", "vm1", NULL), 0);
+	says(out, "vm1@v1 stays: it is held: the last good one\n");
+	cr_expect_eq(run("release", "vm1@v1", NULL), 0);
+	snprintf(text, sizeof(text), "release tank %d", (int)v1);
+	asked(text);
+	cr_expect_eq(run("hold", "vm1@v2", NULL), 0);
+	cr_expect_eq(run("ls", "vm1", NULL), 0);
+	says(out, "(held) second\n");
+	fake_refuse(EROFS, "store 'tank' was opened read-only");
+	cr_expect_eq(run("release", "vm1@v2", NULL), 1);
+	says(err, "cannot release vm1@v2: store 'tank' was opened read-only");
+	cr_expect_eq(run("hold", "vm1", NULL), 2);
 }
 
 Test(commands, attach)
@@ -401,7 +473,7 @@ Test(commands, events)
 		json(line);
 		lines++;
 	}
-	cr_expect_eq(lines, CPBLK_EVENT_DETACHED - CPBLK_EVENT_STORE_OPENED + 1);
+	cr_expect_eq(lines, CPBLK_EVENT_RELEASED - CPBLK_EVENT_STORE_OPENED + 1);
 	cr_expect_eq(run("-s", "other", "events", NULL), 1);
 	cr_expect_str_empty(out);
 }

@@ -412,17 +412,48 @@ int cpblk_checkpoint_list(struct cpblk *link, const char *store, const char *vol
 	return 0;
 }
 
-int cpblk_checkpoint_delete(struct cpblk *link, const char *store, uint64_t id,
-			    struct cpblk_error *error)
+int cpblk_checkpoint_delete(struct cpblk *link, const char *store,
+			    const uint64_t *ids, size_t nr, struct cpblk_error *error)
 {
-	char before[sizeof(fake_asked)];
+	char list[sizeof(fake_asked)] = "";
+	size_t i, n = 0;
 
 	(void)link;
-	/* All of one command, one after the other. */
-	strcpy(before, fake_asked);
-	return asked(error, "%sdelete %s %llu;",
-		     strncmp(before, "delete", 6) ? "" : before, store,
-		     (unsigned long long)id);
+	if (!nr)
+		return 0;
+	for (i = 0; i < nr && n < sizeof(list) - 24; i++)
+		n += (size_t)snprintf(list + n, sizeof(list) - n, " %llu",
+				      (unsigned long long)ids[i]);
+	return asked(error, "delete %.64s%.400s", store, list);
+}
+
+int cpblk_hold(struct cpblk *link, const char *store, uint64_t id,
+	       const char *reason, struct cpblk_error *error)
+{
+	struct cpblk_checkpoint_info *c = fake_checkpoint(id);
+
+	(void)link;
+	c->flags |= CPBLK_POINT_HELD;
+	strcpy(c->hold, reason);
+	return asked(error, "hold %s %llu %s", store, (unsigned long long)id, reason);
+}
+
+int cpblk_release(struct cpblk *link, const char *store, uint64_t id,
+		  struct cpblk_error *error)
+{
+	(void)link;
+	fake_checkpoint(id)->flags &= ~CPBLK_POINT_HELD;
+	return asked(error, "release %s %llu", store, (unsigned long long)id);
+}
+
+int cpblk_policy_set(struct cpblk *link, const char *store, const char *volume,
+		     const struct cpblk_retention *p, struct cpblk_error *error)
+{
+	(void)link;
+	fake_volume_named(volume)->policy = *p;
+	return asked(error, "policy %s %s %u %u %u %u %u %llu", store, volume, p->last,
+		     p->hourly, p->daily, p->weekly, p->monthly,
+		     (unsigned long long)p->max_age);
 }
 
 int cpblk_attach(struct cpblk *link, const char *store, uint64_t id,
@@ -460,7 +491,7 @@ int cpblk_event_next(struct cpblk *link,
 	int type;
 
 	(void)link;
-	for (type = CPBLK_EVENT_STORE_OPENED; type <= CPBLK_EVENT_DETACHED + 1; type++) {
+	for (type = CPBLK_EVENT_STORE_OPENED; type <= CPBLK_EVENT_RELEASED + 1; type++) {
 		memset(&event, 0, sizeof(event));
 		event.type = type;
 		strcpy(event.store, "tank");

@@ -69,6 +69,7 @@ void model_create(struct model *m, int v)
 	ok(cpb_create(m->s, name, m->size << CPB_CHUNK_SHIFT_MIN, uuid, 0,
 		      &m->volume[v], NULL));
 	memset(m->head[v].content, 0, m->size * sizeof(u64));
+	m->head[v].last = 0;
 }
 
 void model_write(struct model *m, int v, u64 vchunk, u64 len)
@@ -153,12 +154,45 @@ void model_fork(struct model *m, int p, int v)
 	snprintf(name, sizeof(name), "vol%u", m->names++);
 	ok(cpb_fork(m->s, point(m, p), name, uuid, 0, &m->volume[v], NULL));
 	copy(m, &m->head[v], &m->point[p]);
+	m->head[v].last = 0;
 }
 
 void model_delete(struct model *m, int p)
 {
+	char why[CPB_ERROR_LEN], text[32];
+
+	if (m->point[p].held) {
+		snprintf(text, sizeof(text), "reason %u", m->point[p].held);
+		cr_assert_eq(cpb_delete(m->s, point(m, p), why), -EBUSY);
+		cr_assert(strstr(why, text), "%s", why);
+		return;
+	}
 	ok(cpb_delete(m->s, point(m, p), NULL));
 	m->point[p].id = 0;
+}
+
+/* Hold a checkpoint, for another reason or again, or let go of it. */
+void model_hold(struct model *m, int p)
+{
+	char text[32];
+
+	if (m->point[p].held && model_random(m, 2)) {
+		ok(cpb_unhold(m->s, point(m, p), NULL));
+		m->point[p].held = 0;
+		cr_assert_eq(cpb_unhold(m->s, point(m, p), NULL), -ENOENT);
+		return;
+	}
+	m->point[p].held = ++m->names;
+	snprintf(text, sizeof(text), "reason %u", m->point[p].held);
+	ok(cpb_hold(m->s, point(m, p), text, NULL));
+}
+
+void model_policy(struct model *m, int v)
+{
+	struct cpb_policy policy = { .last = ++m->names, .max_age = ~0ULL };
+
+	ok(cpb_set_policy(m->volume[v], &policy, NULL));
+	m->head[v].last = policy.last;
 }
 
 void model_remove(struct model *m, int v)
@@ -226,7 +260,7 @@ void model_step(struct model *m)
 		model_create(m, f);
 		return;
 	}
-	switch (model_random(m, 32)) {
+	switch (model_random(m, 34)) {
 	case 0:
 		if (f >= 0)
 			model_create(m, f);
@@ -269,6 +303,14 @@ void model_step(struct model *m)
 		cpb_shrink(m->s, 10);
 		port_rcu_barrier();
 		break;
+	case 20:
+		if (p >= 0)
+			model_hold(m, p);
+		break;
+	case 21:
+		if (v >= 0)
+			model_policy(m, v);
+		break;
 	default:
 		if (v >= 0)
 			model_write(m, v, at, len);
@@ -306,9 +348,37 @@ static void compare(struct model *m, struct cpb_point *p, const u64 *content,
 	}
 }
 
+static void compare_kept(struct model *m)
+{
+	struct cpb_point_info pi;
+	struct cpb_volume_info vi;
+	char text[32];
+	int i;
+
+	for (i = 0; i < MODEL_VOLUMES; i++) {
+		if (!m->volume[i])
+			continue;
+		cpb_volume_info(m->volume[i], &vi);
+		cr_assert_eq(vi.policy.last, m->head[i].last);
+		cr_assert_eq(vi.policy.max_age, m->head[i].last ? ~0ULL : 0);
+	}
+	for (i = 0; i < MODEL_POINTS; i++) {
+		if (!m->point[i].id)
+			continue;
+		cpb_point_info(m->s, point(m, i), &pi);
+		text[0] = 0;
+		if (m->point[i].held)
+			snprintf(text, sizeof(text), "reason %u", m->point[i].held);
+		cr_assert_str_eq(pi.hold, text);
+		cr_assert_eq(!(pi.flags & CPB_POINT_HELD), !m->point[i].held);
+	}
+}
+
 void model_compare(struct model *m)
 {
 	int i;
+
+	compare_kept(m);
 
 	for (i = 0; i < MODEL_VOLUMES; i++)
 		if (m->volume[i])

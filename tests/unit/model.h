@@ -18,6 +18,8 @@
 struct model_map {
 	u64 id;			/* of the checkpoint, 0: none here */
 	int volume;
+	u32 held;		/* checkpoint: number in the reason of its hold, or 0 */
+	u32 last;		/* head: a field of its policy */
 	u64 *content;		/* by virtual chunk; 0: a hole */
 };
 
@@ -43,6 +45,8 @@ int model_snap(struct model *m, int v);
 void model_restore(struct model *m, int v, int p, bool safety);
 void model_fork(struct model *m, int p, int v);
 void model_delete(struct model *m, int p);
+void model_hold(struct model *m, int p);
+void model_policy(struct model *m, int v);
 void model_remove(struct model *m, int v);
 void model_reopen(struct model *m);
 

@@ -28,6 +28,8 @@ static const struct {
 	{ CPBLK_EVENT_CHECKPOINT_DELETED, "checkpoint-deleted" },
 	{ CPBLK_EVENT_ATTACHED, "attached" },
 	{ CPBLK_EVENT_DETACHED, "detached" },
+	{ CPBLK_EVENT_HELD, "held" },
+	{ CPBLK_EVENT_RELEASED, "released" },
 };
 
 static const char *event_name(const struct cpblk_event_info *e)

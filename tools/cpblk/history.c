@@ -174,7 +174,8 @@ static void put_checkpoint(struct table *t, const char *lanes,
 {
 	const struct cpblk_checkpoint_info *c = p->checkpoint;
 	char label[OBJECT_MAX], age[TEXT_MAX], size[TEXT_MAX];
-	const char *message = c->message;
+	char note[NOTE_MAX];
+	const char *message = "";
 
 	if (c->flags & CPBLK_POINT_HIDDEN) {
 		table_cell(t, "%sx  (deleted)", lanes);
@@ -183,14 +184,15 @@ static void put_checkpoint(struct table *t, const char *lanes,
 		table_cell(t, "%s", "");
 		return;
 	}
-	if (!*message && (c->flags & CPBLK_POINT_SAFETY))
+	show_note(c, note);
+	if (c->flags & CPBLK_POINT_SAFETY)
 		message = "before a restore";
 	checkpoint_label(c, label);
 	table_cell(t, "%s*  %s", lanes, label);
 	table_cell(t, "%s", show_age(now, c->time, age));
 	table_cell(t, "+%s", show_size(c->written, size));
-	table_cell(t, "%s%s%s%s", *c->device ? "[" : "", c->device,
-		   *c->device ? "] " : "", show_text(message));
+	table_cell(t, "%s%s%s%s%s", *c->device ? "[" : "", c->device,
+		   *c->device ? "] " : "", note, *note ? "" : message);
 }
 
 /**

@@ -154,6 +154,8 @@ struct json_object *json_checkpoint(const struct cpblk_checkpoint_info *c)
 	put_bool(o, "auto", c->flags & CPBLK_POINT_AUTO);
 	put_bool(o, "safety", c->flags & CPBLK_POINT_SAFETY);
 	put_bool(o, "hidden", c->flags & CPBLK_POINT_HIDDEN);
+	put_bool(o, "held", c->flags & CPBLK_POINT_HELD);
+	put_optional(o, "hold", c->hold);
 	json_put_number(o, "children", c->children);
 	json_put_number(o, "pins", c->pins);
 	json_put_number(o, "referenced", c->referenced);

@@ -56,7 +56,7 @@ static int list_volumes(struct tool *tool)
 static void put_checkpoint(struct table *t, const struct cpblk_checkpoint_info *c)
 {
 	char label[OBJECT_MAX], size[TEXT_MAX], data[TEXT_MAX], new[TEXT_MAX];
-	char age[TEXT_MAX];
+	char age[TEXT_MAX], note[NOTE_MAX];
 
 	table_cell(t, "%s", checkpoint_label(c, label));
 	table_cell(t, "%s", show_age(time_now(), c->time, age));
@@ -64,7 +64,8 @@ static void put_checkpoint(struct table *t, const struct cpblk_checkpoint_info *
 	table_cell(t, "%s", show_size(c->referenced, data));
 	table_cell(t, "%s", show_size(c->written, new));
 	table_cell(t, "%s", c->device);
-	table_cell(t, "%s", show_text(c->message));
+	show_note(c, note);
+	table_cell(t, "%s", note);
 }
 
 /* Adds the checkpoints of one volume to the table or to the JSON list. */

@@ -170,6 +170,18 @@ const char *show_text(const char *text)
 	return safe;
 }
 
+const char *show_note(const struct cpblk_checkpoint_info *c, char text[NOTE_MAX])
+{
+	int n = 0;
+
+	text[0] = '\0';
+	if (c->flags & CPBLK_POINT_HELD)
+		n = snprintf(text, NOTE_MAX, "(held%s%s)%s", *c->hold ? ": " : "",
+			     show_text(c->hold), *c->message ? " " : "");
+	snprintf(text + n, NOTE_MAX - (size_t)n, "%s", show_text(c->message));
+	return text;
+}
+
 uint64_t time_now(void)
 {
 	struct timespec now;

@@ -68,6 +68,8 @@ int cmd_restore(struct tool *tool, int argc, char **argv);
 int cmd_undo(struct tool *tool, int argc, char **argv);
 int cmd_fork(struct tool *tool, int argc, char **argv);
 int cmd_rm(struct tool *tool, int argc, char **argv);
+int cmd_hold(struct tool *tool, int argc, char **argv);
+int cmd_release(struct tool *tool, int argc, char **argv);
 int cmd_attach(struct tool *tool, int argc, char **argv);
 int cmd_detach(struct tool *tool, int argc, char **argv);
 int cmd_status(struct tool *tool, int argc, char **argv);
@@ -224,6 +226,10 @@ const char *show_uuid(const uint8_t uuid[CPBLK_UUID_LEN], char text[TEXT_MAX]);
 
 /** show_text() - a text that others gave, safe for a terminal; static memory */
 const char *show_text(const char *text);
+
+/** show_note() - what there is to say of a checkpoint: that it is held, its message */
+#define NOTE_MAX (CPBLK_HOLD_MAX + CPBLK_MESSAGE_MAX + 32)
+const char *show_note(const struct cpblk_checkpoint_info *c, char text[NOTE_MAX]);
 
 /** time_now() - nanoseconds since 1970 */
 uint64_t time_now(void);

@@ -119,6 +119,23 @@ int cpblk_store_list(struct cpblk *link, struct cpblk_store_info **list,
 
 /* ---- Volumes ---- */
 
+/** struct cpblk_retention - which checkpoints are worth keeping; 0: that rule is not used
+ * @last: newest ones, whatever their age
+ * @hourly: one of each of so many hours
+ * @daily: days
+ * @weekly: weeks
+ * @monthly: months
+ * @max_age: seconds after which none is kept
+ */
+struct cpblk_retention {
+	uint32_t last;
+	uint32_t hourly;
+	uint32_t daily;
+	uint32_t weekly;
+	uint32_t monthly;
+	uint64_t max_age;
+};
+
 /**
  * struct cpblk_volume_info - what is known of a volume and its head
  * @store: the store it is in
@@ -138,6 +155,7 @@ int cpblk_store_list(struct cpblk *link, struct cpblk_store_info **list,
  * @referenced: data that can be read through the head
  * @written: part of it that the parent doesn't have
  * @dead: data that the parent has and the head has not
+ * @policy: its retention policy, which the driver only keeps
  */
 struct cpblk_volume_info {
 	char store[CPBLK_NAME_MAX + 1];
@@ -157,6 +175,7 @@ struct cpblk_volume_info {
 	uint64_t referenced;
 	uint64_t written;
 	uint64_t dead;
+	struct cpblk_retention policy;
 };
 
 /** struct cpblk_new_volume - what a volume that was just made is called */
@@ -189,6 +208,10 @@ int cpblk_volume_list(struct cpblk *link, const char *store,
 		      struct cpblk_volume_info **list, size_t *nr,
 		      struct cpblk_error *err);
 
+/** cpblk_policy_set() - set the retention policy of a volume */
+int cpblk_policy_set(struct cpblk *link, const char *store, const char *volume,
+		     const struct cpblk_retention *policy, struct cpblk_error *err);
+
 /* ---- Checkpoints ---- */
 
 /**
@@ -197,6 +220,7 @@ int cpblk_volume_list(struct cpblk *link, const char *store,
  * @volume: the volume it was made on, empty if that is removed
  * @name: its name
  * @message: what its maker says of it
+ * @hold: %CPBLK_POINT_HELD: why
  * @device: its read-only block device while it is attached
  * @flags: enum cpblk_point_flags
  * @children: how many checkpoints and heads follow it
@@ -216,6 +240,7 @@ struct cpblk_checkpoint_info {
 	char volume[CPBLK_NAME_MAX + 1];
 	char name[CPBLK_NAME_MAX + 1];
 	char message[CPBLK_MESSAGE_MAX + 1];
+	char hold[CPBLK_HOLD_MAX + 1];
 	char device[CPBLK_DEVICE_MAX + 1];
 	uint32_t flags;
 	uint32_t children;
@@ -324,9 +349,23 @@ int cpblk_checkpoint_list(struct cpblk *link, const char *store,
 			  const char *volume, struct cpblk_checkpoint_info **list,
 			  size_t *nr, struct cpblk_error *err);
 
-/** cpblk_checkpoint_delete() - delete one; its space comes back later */
-int cpblk_checkpoint_delete(struct cpblk *link, const char *store, uint64_t id,
-			    struct cpblk_error *err);
+/**
+ * cpblk_checkpoint_delete() - delete checkpoints; their space comes back later
+ * @ids: their numbers
+ * @nr: how many: up to CPBLK_DELETE_MAX are deleted all or none; more are
+ *	deleted so many at a time, in order
+ */
+#define CPBLK_DELETE_MAX 256
+int cpblk_checkpoint_delete(struct cpblk *link, const char *store,
+			    const uint64_t *ids, size_t nr, struct cpblk_error *err);
+
+/** cpblk_hold() - keep a checkpoint from being deleted; @reason: may be empty */
+int cpblk_hold(struct cpblk *link, const char *store, uint64_t id,
+	       const char *reason, struct cpblk_error *err);
+
+/** cpblk_release() - let it be deleted again */
+int cpblk_release(struct cpblk *link, const char *store, uint64_t id,
+		  struct cpblk_error *err);
 
 /** cpblk_attach() - make a read-only device of a checkpoint */
 int cpblk_attach(struct cpblk *link, const char *store, uint64_t id,

@@ -75,6 +75,7 @@ static const struct cpblk_field checkpoint_fields[] = {
 	STRING(CPBLK_A_VOLUME, cpblk_checkpoint_info, volume),
 	STRING(CPBLK_A_CHECKPOINT, cpblk_checkpoint_info, name),
 	STRING(CPBLK_A_MESSAGE, cpblk_checkpoint_info, message),
+	STRING(CPBLK_A_HOLD, cpblk_checkpoint_info, hold),
 	STRING(CPBLK_A_DEVICE, cpblk_checkpoint_info, device),
 	U32(CPBLK_A_POINT_FLAGS, cpblk_checkpoint_info, flags),
 	U32(CPBLK_A_CHILDREN, cpblk_checkpoint_info, children),
@@ -180,6 +181,30 @@ void cpblk_decode_counters(struct cpblk_store_info *info, struct nlattr *nest)
 		    nla_len(attr) == sizeof(uint64_t))
 			info->counters[nla_type(attr)] = nla_get_u64(attr);
 	}
+}
+
+void cpblk_decode_policy(struct cpblk_volume_info *info, struct nlattr *nest)
+{
+	struct cpblk_retention *p = &info->policy;
+	struct nlattr *attrs[CPBLK_POLICY_MAX + 1];
+	uint32_t *const to[CPBLK_POLICY_MAX + 1] = {
+		[CPBLK_POLICY_LAST] = &p->last,
+		[CPBLK_POLICY_HOURLY] = &p->hourly,
+		[CPBLK_POLICY_DAILY] = &p->daily,
+		[CPBLK_POLICY_WEEKLY] = &p->weekly,
+		[CPBLK_POLICY_MONTHLY] = &p->monthly,
+	};
+	int i;
+
+	if (nla_parse_nested(attrs, CPBLK_POLICY_MAX, nest, NULL) < 0)
+		return;
+	for (i = 0; i <= CPBLK_POLICY_MAX; i++) {
+		if (to[i] && attrs[i] && nla_len(attrs[i]) == sizeof(*to[i]))
+			*to[i] = nla_get_u32(attrs[i]);
+	}
+	if (attrs[CPBLK_POLICY_MAX_AGE] &&
+	    nla_len(attrs[CPBLK_POLICY_MAX_AGE]) == sizeof(p->max_age))
+		p->max_age = nla_get_u64(attrs[CPBLK_POLICY_MAX_AGE]);
 }
 
 int cpblk_decode_taken(struct nlattr *first, int len, struct cpblk_taken **taken,

@@ -76,6 +76,8 @@ static int take_one(void *arg, struct nlattr **attrs, struct nlattr *first, int 
 	cpblk_decode(one->layout, one->to, attrs);
 	if (one->layout == &cpblk_store_layout && attrs[CPBLK_A_COUNTERS])
 		cpblk_decode_counters(one->to, attrs[CPBLK_A_COUNTERS]);
+	if (one->layout == &cpblk_volume_layout && attrs[CPBLK_A_POLICY])
+		cpblk_decode_policy(one->to, attrs[CPBLK_A_POLICY]);
 	return 0;
 }
 
@@ -275,6 +277,35 @@ int cpblk_volume_list(struct cpblk *link, const char *store,
 		    (void **)volumes, nr, err);
 }
 
+static void put_rule(struct nl_msg *msg, int attr, uint32_t value)
+{
+	if (value)
+		put_u32(msg, attr, value);
+}
+
+int cpblk_policy_set(struct cpblk *link, const char *store, const char *volume,
+		     const struct cpblk_retention *policy, struct cpblk_error *err)
+{
+	struct nlattr *nest;
+	struct nl_msg *msg;
+	int rc;
+
+	rc = request(link, CPBLK_CMD_POLICY_SET, store, volume, &msg, err);
+	if (rc)
+		return rc;
+	nest = msg ? nla_nest_start(msg, CPBLK_A_POLICY) : NULL;
+	put_rule(msg, CPBLK_POLICY_LAST, policy->last);
+	put_rule(msg, CPBLK_POLICY_HOURLY, policy->hourly);
+	put_rule(msg, CPBLK_POLICY_DAILY, policy->daily);
+	put_rule(msg, CPBLK_POLICY_WEEKLY, policy->weekly);
+	put_rule(msg, CPBLK_POLICY_MONTHLY, policy->monthly);
+	if (policy->max_age)
+		put_u64(msg, CPBLK_POLICY_MAX_AGE, policy->max_age);
+	if (nest)
+		nla_nest_end_keep_empty(msg, nest);
+	return cpblk_call(link, msg, 0, NULL, err);
+}
+
 /* ---- Checkpoints ---- */
 
 static int take_snap(void *arg, struct nlattr **attrs, struct nlattr *first, int len)
@@ -419,14 +450,59 @@ static int checkpoint_request(struct cpblk *link, int cmd, const char *store,
 	return rc;
 }
 
-int cpblk_checkpoint_delete(struct cpblk *link, const char *store, uint64_t id,
-			    struct cpblk_error *err)
+static void put_ids(struct nl_msg *msg, const uint64_t *ids, size_t nr)
+{
+	struct nlattr *nest = msg ? nla_nest_start(msg, CPBLK_A_CHECKPOINT_IDS) : NULL;
+
+	if (!nest)
+		return;
+	while (nr--)
+		put_u64(msg, CPBLK_IDS_CHECKPOINT, *ids++);
+	nla_nest_end(msg, nest);
+}
+
+int cpblk_checkpoint_delete(struct cpblk *link, const char *store,
+			    const uint64_t *ids, size_t nr, struct cpblk_error *err)
+{
+	struct nl_msg *msg;
+	size_t some;
+	int rc = 0;
+
+	for (; nr && !rc; ids += some, nr -= some) {
+		some = nr < CPBLK_DELETE_MAX ? nr : CPBLK_DELETE_MAX;
+		rc = request(link, CPBLK_CMD_CHECKPOINT_DELETE, store, NULL, &msg, err);
+		if (rc)
+			break;
+		put_ids(msg, ids, some);
+		rc = cpblk_call(link, msg, 0, NULL, err);
+	}
+	return rc;
+}
+
+int cpblk_hold(struct cpblk *link, const char *store, uint64_t id,
+	       const char *reason, struct cpblk_error *err)
 {
 	struct nl_msg *msg;
 	int rc;
 
-	rc = checkpoint_request(link, CPBLK_CMD_CHECKPOINT_DELETE, store, id, &msg,
-				err);
+	rc = checkpoint_request(link, CPBLK_CMD_HOLD, store, id, &msg, err);
+	if (rc)
+		return rc;
+	rc = put_string(msg, CPBLK_A_HOLD, reason, CPBLK_HOLD_MAX, err);
+	if (rc) {
+		nlmsg_free(msg);
+		return rc;
+	}
+	return cpblk_call(link, msg, 0, NULL, err);
+}
+
+int cpblk_release(struct cpblk *link, const char *store, uint64_t id,
+		  struct cpblk_error *err)
+{
+	struct nl_msg *msg;
+	int rc;
+
+	rc = checkpoint_request(link, CPBLK_CMD_RELEASE, store, id, &msg, err);
 	return rc ? rc : cpblk_call(link, msg, 0, NULL, err);
 }
 

@@ -18,6 +18,7 @@
 
 #define CPBLK_NAME_MAX		63	/* of a name, without its NUL */
 #define CPBLK_MESSAGE_MAX	159	/* of a message, without its NUL */
+#define CPBLK_HOLD_MAX		95	/* of the reason of a hold, without its NUL */
 #define CPBLK_PATH_MAX		4095	/* of a path, without its NUL */
 #define CPBLK_UUID_LEN		16
 
@@ -95,11 +96,13 @@ enum cpblk_sync_flags {
  * @CPBLK_POINT_SAFETY: a restore made it, so that it can be undone
  * @CPBLK_POINT_HIDDEN: it is deleted and has no name any more, and stays in the
  *	history as long as two or more others share data through it
+ * @CPBLK_POINT_HELD: it is not deleted before its hold is released
  */
 enum cpblk_point_flags {
 	CPBLK_POINT_AUTO = 1,
 	CPBLK_POINT_SAFETY = 2,
 	CPBLK_POINT_HIDDEN = 4,
+	CPBLK_POINT_HELD = 8,
 };
 
 /**
@@ -169,6 +172,10 @@ enum cpblk_point_flags {
  * @CPBLK_A_SYNC_FLAGS: u32, &enum cpblk_sync_flags
  * @CPBLK_A_FREEZE_NS: u64, for how long a restore held back the volume's I/O
  * @CPBLK_A_TOTAL_NS: u64, how long the whole operation took in the kernel
+ * @CPBLK_A_HOLD: string, why a checkpoint is held; may be empty
+ * @CPBLK_A_CHECKPOINT_IDS: nest, &enum cpblk_ids: numbers of several checkpoints
+ * @CPBLK_A_POLICY: nest, &enum cpblk_policy: which checkpoints of a volume are
+ *	worth keeping; the driver keeps it and does nothing with it
  */
 enum cpblk_attr {
 	CPBLK_A_UNSPEC,
@@ -228,6 +235,9 @@ enum cpblk_attr {
 	CPBLK_A_SYNC_FLAGS,
 	CPBLK_A_FREEZE_NS,
 	CPBLK_A_TOTAL_NS,
+	CPBLK_A_HOLD,
+	CPBLK_A_CHECKPOINT_IDS,
+	CPBLK_A_POLICY,
 
 	/* private: */
 	__CPBLK_A_MAX,
@@ -249,6 +259,48 @@ enum cpblk_list {
 };
 
 #define CPBLK_LIST_MAX (__CPBLK_LIST_MAX - 1)
+
+/**
+ * enum cpblk_ids - contents of %CPBLK_A_CHECKPOINT_IDS
+ * @CPBLK_IDS_UNSPEC: not used
+ * @CPBLK_IDS_CHECKPOINT: u64, repeated: number of a checkpoint
+ */
+enum cpblk_ids {
+	CPBLK_IDS_UNSPEC,
+	CPBLK_IDS_CHECKPOINT,
+
+	/* private: */
+	__CPBLK_IDS_MAX,
+};
+
+#define CPBLK_IDS_MAX (__CPBLK_IDS_MAX - 1)
+
+/**
+ * enum cpblk_policy - contents of %CPBLK_A_POLICY; what is 0 is left out
+ * @CPBLK_POLICY_UNSPEC: not used
+ * @CPBLK_POLICY_PAD: padding before 64-bit numbers
+ * @CPBLK_POLICY_LAST: u32, newest checkpoints, whatever their age
+ * @CPBLK_POLICY_HOURLY: u32, one of each of so many hours
+ * @CPBLK_POLICY_DAILY: u32, the same for days
+ * @CPBLK_POLICY_WEEKLY: u32, the same for weeks
+ * @CPBLK_POLICY_MONTHLY: u32, the same for months
+ * @CPBLK_POLICY_MAX_AGE: u64, seconds after which none is kept
+ */
+enum cpblk_policy {
+	CPBLK_POLICY_UNSPEC,
+	CPBLK_POLICY_PAD,
+	CPBLK_POLICY_LAST,
+	CPBLK_POLICY_HOURLY,
+	CPBLK_POLICY_DAILY,
+	CPBLK_POLICY_WEEKLY,
+	CPBLK_POLICY_MONTHLY,
+	CPBLK_POLICY_MAX_AGE,
+
+	/* private: */
+	__CPBLK_POLICY_MAX,
+};
+
+#define CPBLK_POLICY_MAX (__CPBLK_POLICY_MAX - 1)
 
 /**
  * enum cpblk_counter - contents of %CPBLK_A_COUNTERS, all u64
@@ -299,9 +351,13 @@ enum cpblk_counter {
  * @CPBLK_CMD_RESTORE: admin; give a volume the content of a checkpoint
  * @CPBLK_CMD_FORK: admin; make a volume with the content of a checkpoint
  * @CPBLK_CMD_CHECKPOINT_GET: do, dump; what is known of checkpoints
- * @CPBLK_CMD_CHECKPOINT_DELETE: admin; delete a checkpoint
+ * @CPBLK_CMD_CHECKPOINT_DELETE: admin; delete a checkpoint, or several, all or
+ *	none
  * @CPBLK_CMD_ATTACH: admin; make a read-only device of a checkpoint
  * @CPBLK_CMD_DETACH: admin; remove that device
+ * @CPBLK_CMD_HOLD: admin; keep a checkpoint from being deleted
+ * @CPBLK_CMD_RELEASE: admin; let it be deleted again
+ * @CPBLK_CMD_POLICY_SET: admin; set the retention policy of a volume
  */
 enum cpblk_cmd {
 	CPBLK_CMD_STORE_OPEN = 1,
@@ -319,6 +375,9 @@ enum cpblk_cmd {
 	CPBLK_CMD_CHECKPOINT_DELETE,
 	CPBLK_CMD_ATTACH,
 	CPBLK_CMD_DETACH,
+	CPBLK_CMD_HOLD,
+	CPBLK_CMD_RELEASE,
+	CPBLK_CMD_POLICY_SET,
 
 	/* private: */
 	__CPBLK_CMD_MAX,
@@ -340,6 +399,8 @@ enum cpblk_cmd {
  * @CPBLK_EVENT_CHECKPOINT_DELETED: a checkpoint was deleted
  * @CPBLK_EVENT_ATTACHED: a checkpoint has a read-only device
  * @CPBLK_EVENT_DETACHED: a checkpoint has no device any more
+ * @CPBLK_EVENT_HELD: a checkpoint is held
+ * @CPBLK_EVENT_RELEASED: a checkpoint is not held any more
  */
 enum cpblk_event {
 	CPBLK_EVENT_STORE_OPENED = 64,
@@ -354,6 +415,8 @@ enum cpblk_event {
 	CPBLK_EVENT_CHECKPOINT_DELETED,
 	CPBLK_EVENT_ATTACHED,
 	CPBLK_EVENT_DETACHED,
+	CPBLK_EVENT_HELD,
+	CPBLK_EVENT_RELEASED,
 };
 
 #endif /* _UAPI_LINUX_CPBLK_H */

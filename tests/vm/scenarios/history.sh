@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Holding, deleting sets and ranges, and what is kept across closing.
+#
+# timeout: 120
+# modules: null_blk
+
+. "${0%/*}/lib.sh"
+
+make_store tank 64 256
+cpblk create vm1 64M
+dev=$(dev_for vm1)
+
+# fill NUMBER: a MiB of its own at NUMBER MiB.
+fill()
+{
+	dd if=/dev/urandom of="$dev" bs=1M count=1 seek="$1" oflag=direct status=none
+}
+
+names()
+{
+	cpblk ls --json vm1 | sed -n 's/.*"checkpoint": "\(.*\)".*/\1/p' | xargs
+}
+
+for i in 1 2 3 4 5 6 7 8; do
+	fill "$i"
+	cpblk snap vm1
+done
+
+cpblk hold vm1@v3 -m "the last good one"
+expect_fail "vm1@v3: checkpoint 'v3' is held \(the last good one\): release it first" \
+	cpblk rm vm1@v3
+expect_fail "checkpoint 'v3' is held" cpblk rm vm1@v2..v4
+expect_fail "checkpoint 'v3' is held" cpblk remove vm1
+[ "$(names)" = "v1 v2 v3 v4 v5 v6 v7 v8" ] || fail "left: $(names)"
+cpblk ls vm1 | grep '(held: the last good one)'
+cpblk log | grep '(held: the last good one)'
+
+# A hold is there after closing, and after replay.
+cpblk close
+cpblk open "$META" "$DATA"
+dev=$(dev_for vm1)
+expect_fail "is held \(the last good one\)" cpblk rm vm1@v3
+ok "a hold is kept"
+
+# Sets: all or none.
+cpblk rm vm1@v1..v2 vm1@v5
+[ "$(names)" = "v3 v4 v6 v7 v8" ] || fail "left: $(names)"
+expect_fail "no checkpoint 'v5'" cpblk rm vm1@v8 vm1@v5
+cpblk rm --all-but-last 2 vm1 | grep 'vm1@v3 stays: it is held: the last good one'
+[ "$(names)" = "v3 v7 v8" ] || fail "left: $(names)"
+cpblk release vm1@v3
+expect_fail "checkpoint 'v3' is not held" cpblk release vm1@v3
+
+# The space is free when --wait comes back. What only deleted ones had: all of
+# it, as the disk is discarded.
+blkdiscard "$dev"
+[ "$(cpblk status --json | number_of data_used)" != 0 ] || fail "nothing was used"
+cpblk rm --wait vm1@..
+[ "$(cpblk status --json | number_of data_used)" = 0 ] ||
+	fail "$(cpblk status --json | number_of data_used) bytes are still used"
+ok "deleting a range gave all space back"
+
+# Many at once: more than one request takes.
+for i in $(seq 300); do
+	echo "snap$i"
+done >/tmp/names
+while read -r name; do
+	cpblk snap "vm1@$name" >/dev/null
+done </tmp/names
+cpblk rm --wait vm1@snap1.. >/dev/null
+[ -z "$(names)" ] || fail "left: $(names)"
+finish_store tank "$META" "$DATA"
