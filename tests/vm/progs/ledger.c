@@ -344,7 +344,7 @@ static int perform(struct worker *w, struct step *s, struct cpblk_error *err)
 	if (s->kind == RESTORE)
 		return do_restore(w, s, id, err);
 	if (s->kind == DELETE)
-		return cpblk_checkpoint_delete(w->link, store, id, err);
+		return cpblk_checkpoint_delete(w->link, store, &id, 1, err);
 	return cpblk_fork(w->link, store, id, s->made, 0, &made, err);
 }
 
