@@ -205,6 +205,8 @@ enum cpb_object_type {
  * @name: checkpoints: unique among the visible ones of a volume
  * @message: of a checkpoint
  * @hold: CPB_POINT_HELD: the reason
+ * @dead_young: chunks on the deadlist that were born after @dead_young_after
+ * @dead_young_after: the grandparent's epoch, when that was counted last
  */
 struct cpb_disk_point {
 	__le32 type;
@@ -230,7 +232,9 @@ struct cpb_disk_point {
 	__u8 name[CPB_NAME_LEN];
 	__u8 message[CPB_MESSAGE_LEN];
 	__u8 hold[CPB_HOLD_LEN];
-	__u8 reserved[56];
+	__le64 dead_young;
+	__le64 dead_young_after;
+	__u8 reserved[40];
 };
 
 /**

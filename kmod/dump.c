@@ -88,7 +88,9 @@ static bool put_amounts(struct sk_buff *skb, struct cpblk_store *s,
 	       cpblk_put_u64(skb, CPBLK_A_REFERENCED,
 			     p->referenced << s->chunk_shift) &&
 	       cpblk_put_u64(skb, CPBLK_A_WRITTEN, p->written << s->chunk_shift) &&
-	       cpblk_put_u64(skb, CPBLK_A_DEAD, p->dead << s->chunk_shift);
+	       cpblk_put_u64(skb, CPBLK_A_DEAD, p->dead << s->chunk_shift) &&
+	       (p->unique == CPB_UNKNOWN ||
+		cpblk_put_u64(skb, CPBLK_A_UNIQUE, p->unique << s->chunk_shift));
 }
 
 static bool put_policy(struct sk_buff *skb, const struct cpb_policy *p)

@@ -356,6 +356,29 @@ static int release(struct cpblk_store *s, struct genl_info *info, char *why)
 	return ret ?: cpblk_hold(s, &which, NULL, why);
 }
 
+/* So many fit into one attribute. */
+#define COST_MAX	5000
+
+static int cost(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	struct cpblk_answer a;
+	unsigned int nr;
+	u64 *ids, chunks;
+	int ret;
+
+	ret = get_ids(info, COST_MAX, &ids, &nr, why);
+	if (ret)
+		return ret;
+	ret = cpb_cost(s->engine, ids, nr, &chunks, why);
+	kvfree(ids);
+	if (!ret)
+		ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+	return ret ?: cpblk_answer_end(&a, info,
+				       cpblk_put_u64(a.skb, CPBLK_A_UNIQUE,
+						     chunks << s->chunk_shift),
+				       why);
+}
+
 static int policy_set(struct cpblk_store *s, struct genl_info *info, char *why)
 {
 	struct nlattr *nest = info->attrs[CPBLK_A_POLICY], *pos;
@@ -450,6 +473,7 @@ static const struct op ops[CPBLK_CMD_MAX + 1] = {
 	[CPBLK_CMD_HOLD] = { hold },
 	[CPBLK_CMD_RELEASE] = { release },
 	[CPBLK_CMD_POLICY_SET] = { policy_set, false, { CPBLK_A_VOLUME } },
+	[CPBLK_CMD_COST] = { cost, true, { CPBLK_A_CHECKPOINT_IDS } },
 };
 
 static int run_op(const struct op *op, struct cpblk_store *s,
@@ -634,6 +658,11 @@ static const struct nla_policy checkpoint_list_policy[] = {
 	[CPBLK_IDS_CHECKPOINT] = POINT_ID,
 };
 
+static const struct nla_policy cost_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_CHECKPOINT_IDS] = NLA_POLICY_NESTED(checkpoint_list_policy),
+};
+
 static const struct nla_policy delete_policy[] = {
 	[CPBLK_A_STORE] = NAME,
 	[CPBLK_A_VOLUME] = NAME,
@@ -711,6 +740,7 @@ static const struct genl_ops genl_ops[] = {
 	CHANGE(CPBLK_CMD_HOLD, hold_policy),
 	CHANGE(CPBLK_CMD_RELEASE, checkpoint_policy),
 	CHANGE(CPBLK_CMD_POLICY_SET, policy_set_policy),
+	CHANGE(CPBLK_CMD_COST, cost_policy),
 };
 
 static const struct genl_multicast_group genl_groups[] = {

@@ -224,8 +224,7 @@ static int check_point(struct check *c, struct cpb_point *p)
 			 (unsigned long long)p->referenced,
 			 (unsigned long long)t.chunks);
 	/* What of the parent's map is not shared any more is on the deadlist. */
-	if (up && !(up->flags & CPB_POINT_HIDDEN) &&
-	    t.shared + p->dead->nr[0] != up->referenced)
+	if (up && t.shared + p->dead->nr[0] != up->referenced)
 		complain(c, "point %llu '%s': %llu shared and %llu dropped chunks don't make its parent's %llu",
 			 (unsigned long long)p->id, p->text,
 			 (unsigned long long)t.shared,
@@ -242,7 +241,7 @@ static int check_point(struct check *c, struct cpb_point *p)
 /* Entries of a deadlist that the parent's map must still have. */
 static int check_deadlist(struct check *c, struct cpb_point *p)
 {
-	u64 keep = cpb_parent_epoch(p), nr[2] = { 0, 0 }, j;
+	u64 keep = cpb_parent_epoch(p), nr[2] = { 0, 0 }, young = 0, j;
 	u64 key[3] = { p->dead->id << 1, 0, 0 }, entry[3];
 	bool parent_seen = p->parent && !(p->parent->flags & CPB_POINT_HIDDEN);
 	int err;
@@ -262,6 +261,8 @@ static int check_deadlist(struct check *c, struct cpb_point *p)
 			u64 sum = run_hash(entry[2], entry[1]);
 
 			c->seen[p->slot].dead += sum;
+			if (entry[1] > p->dead->young_after)
+				young += len;
 			if (entry[1] <= base_epoch(p))
 				c->seen[p->slot].old_dead += sum;
 		}
@@ -287,6 +288,12 @@ static int check_deadlist(struct check *c, struct cpb_point *p)
 	}
 	if (err < 0)
 		return err;
+	if (young != p->dead->young)
+		complain(c, "deadlist of point %llu '%s': counted %llu chunks born after epoch %llu, it has %llu",
+			 (unsigned long long)p->id, p->text,
+			 (unsigned long long)p->dead->young,
+			 (unsigned long long)p->dead->young_after,
+			 (unsigned long long)young);
 	if (nr[0] != p->dead->nr[0] || nr[1] != p->dead->nr[1])
 		complain(c, "deadlist of point %llu '%s': counted %llu chunks and %llu blocks, it has %llu and %llu",
 			 (unsigned long long)p->id, p->text,

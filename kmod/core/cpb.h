@@ -167,12 +167,16 @@ struct cpb_point *cpb_point_by_id(struct cpb_store *s, u64 id);
 struct cpb_point *cpb_point_next(struct cpb_store *s, u64 id);
 struct cpb_point *cpb_checkpoint(struct cpb_volume *v, const char *name);
 
+/* Where the history branches cpb_cost() has to be asked, and it is known then. */
+#define CPB_UNKNOWN	(~0ULL)
+
 /** struct cpb_point_info - what is known of a head or checkpoint */
 struct cpb_point_info {
 	u64 id, volume, parent, epoch, time, size;
 	u64 referenced;		/* chunks in its map */
 	u64 written;		/* chunks in its map that its parent doesn't have */
 	u64 dead;		/* chunks its parent has that it doesn't have */
+	u64 unique;		/* chunks that go if only it is deleted, or CPB_UNKNOWN */
 	u64 dead_blocks;
 	unsigned int children, flags; /* CPB_POINT_* */
 	unsigned int pins;
@@ -404,6 +408,18 @@ int cpb_delete(struct cpb_store *s, struct cpb_point *p, char *why);
 #define CPB_DELETE_MAX 256
 int cpb_delete_many(struct cpb_store *s, struct cpb_point **p, unsigned int nr,
 		    char *why);
+
+/**
+ * cpb_cost() - how much deleting points would free, exactly  [sleeps]
+ * @ids: of visible checkpoints, and of heads; in any order
+ * @nr: how many
+ * @chunks: gets how many chunks only they have
+ *
+ * No lock may be held. While the history changes, or heads of these drop
+ * chunks, it is what was true at some moment on the way. -ENOENT: one is gone.
+ */
+int cpb_cost(struct cpb_store *s, const u64 *ids, unsigned int nr, u64 *chunks,
+	     char *why);
 
 /** cpb_hold() - keep a checkpoint from being deleted, for a reason; a new one replaces it */
 int cpb_hold(struct cpb_store *s, struct cpb_point *p, const char *reason,

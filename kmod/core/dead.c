@@ -56,10 +56,18 @@ void cpb_dead_add(struct cpb_store *s, struct cpb_deadset *d, u64 birth, u64 run
 	w[0] = birth;
 	w[1] = run;
 	s->nr_dead++;
-	if (birth & CPB_DEAD_BLOCK)
+	if (birth & CPB_DEAD_BLOCK) {
 		d->nr[1]++;
-	else
+	} else {
+		if (!d->nr[0]) {
+			d->young = 0;
+			d->young_after = cpb_parent_epoch(d->owner->parent);
+		}
 		d->nr[0] += cpb_run_len(run);
+		if (birth > d->young_after)
+			d->young += cpb_run_len(run);
+		cpb_cost_forget(d->owner->parent);
+	}
 	if (list_empty(&d->dirty))
 		list_add_tail(&d->dirty, &s->txns[s->txn & 1].deadsets);
 	cpb_point_dirty(d->owner);
@@ -89,6 +97,19 @@ static int fill(struct cpb_store *s)
 	return err ? cpb_break(s, err, "no block is left for deadlists", ~0ULL) : 0;
 }
 
+/* Looking at the same leaf again and again counts as one look. */
+static int find(struct cpb_edit *e, const u64 *key, struct cpb_path *path)
+{
+	struct cpb_store *s = e->s;
+	int err = cpb_path_find(e, key, path);
+
+	if (err || !path->levels || path->node[0]->addr == s->dead_leaf)
+		return err;
+	s->dead_leaf = path->node[0]->addr;
+	s->nr_looked += path->levels;
+	return 0;
+}
+
 static void get(struct cpb_edit *e, struct cpb_path *path, unsigned int i,
 		u64 *entry)
 {
@@ -109,11 +130,12 @@ int cpb_dead_insert(struct cpb_store *s, u64 txn, const u64 *entry)
 	if (err)
 		return err;
 	dead_edit(s, txn, &e);
-	err = cpb_path_find(&e, entry, &path);
+	err = find(&e, entry, &path);
 	if (err)
 		return err;
 	cpb_path_own(&e, &path);
 	cpb_path_insert(&e, &path, entry);
+	s->dead_changes++;
 	return 0;
 }
 
@@ -128,7 +150,7 @@ int cpb_dead_erase(struct cpb_store *s, u64 txn, const u64 *entry)
 	if (err)
 		return err;
 	dead_edit(s, txn, &e);
-	err = cpb_path_find(&e, entry, &path);
+	err = find(&e, entry, &path);
 	if (err)
 		return err;
 	if (path.levels && path.slot[0] < cpb_nr(path.node[0])) {
@@ -136,6 +158,7 @@ int cpb_dead_erase(struct cpb_store *s, u64 txn, const u64 *entry)
 		if (!memcmp(found, entry, sizeof(found))) {
 			cpb_path_own(&e, &path);
 			cpb_path_erase(&e, &path, path.slot[0], 1);
+			s->dead_changes++;
 			return 0;
 		}
 	}
@@ -165,7 +188,7 @@ int cpb_dead_take(struct cpb_store *s, u64 txn, const u64 *key, u64 *entry,
 		return err;
 	dead_edit(s, txn, &e);
 	do {
-		err = cpb_path_find(&e, k, &path);
+		err = find(&e, k, &path);
 		if (err || !path.levels)
 			return err;
 		if (path.slot[0] < cpb_nr(path.node[0]))
@@ -180,6 +203,7 @@ int cpb_dead_take(struct cpb_store *s, u64 txn, const u64 *key, u64 *entry,
 	if (nr) {
 		cpb_path_own(&e, &path);
 		cpb_path_erase(&e, &path, first, nr);
+		s->dead_changes++;
 	}
 	return nr;
 }
@@ -201,7 +225,7 @@ int cpb_dead_next(struct cpb_store *s, const u64 *key, u64 *entry)
 
 	dead_edit(s, 0, &e);
 	for (;;) {
-		err = cpb_path_find(&e, k, &path);
+		err = find(&e, k, &path);
 		if (err || !path.levels)
 			return err;
 		if (path.slot[0] < cpb_nr(path.node[0])) {
@@ -222,7 +246,7 @@ int cpb_dead_prev(struct cpb_store *s, const u64 *key, u64 *entry)
 	int err;
 
 	dead_edit(s, 0, &e);
-	err = cpb_path_find(&e, key, &path);
+	err = find(&e, key, &path);
 	if (err || !path.levels)
 		return err;
 	if (path.slot[0])
@@ -244,6 +268,38 @@ int cpb_dead_prev(struct cpb_store *s, const u64 *key, u64 *entry)
 found:
 	get(&e, &path, path.slot[0] - 1, entry);
 	return 1;
+}
+
+/**
+ * cpb_dead_cover() - how a deadlist covers chunks from @chunk on  [sleeps]
+ * @s: the store
+ * @d: the deadlist, settled
+ * @kind: 0 for chunks, 1 for metadata blocks
+ * @birth: of the chunks
+ * @chunk: the first one
+ * @until: on 1, where an entry that covers it ends; on 0, where the next begins
+ *
+ * Return: 1, 0 if it is not on the list, or an error.
+ */
+int cpb_dead_cover(struct cpb_store *s, struct cpb_deadset *d, unsigned int kind,
+		   u64 birth, u64 chunk, u64 *until)
+{
+	u64 key[3] = { d->id << 1 | kind, birth, cpb_run_pack(chunk + 1, 0) };
+	u64 entry[3];
+	int err = cpb_dead_prev(s, key, entry);
+
+	if (err < 0)
+		return err;
+	*until = ~0ULL;
+	if (err && entry[0] == key[0] && entry[1] == birth &&
+	    cpb_run_chunk(entry[2]) + cpb_run_len(entry[2]) > chunk) {
+		*until = cpb_run_chunk(entry[2]) + cpb_run_len(entry[2]);
+		return 1;
+	}
+	err = cpb_dead_next(s, key, entry);
+	if (err > 0 && entry[0] == key[0] && entry[1] == birth)
+		*until = cpb_run_chunk(entry[2]);
+	return err < 0 ? err : 0;
 }
 
 /* ---- From the buffers into the tree ---- */

@@ -53,6 +53,7 @@ void cpb_delete_apply(struct cpb_store *s, struct cpb_point **p, u64 *ids,
 		      unsigned int nr)
 {
 	struct cpb_op o = { .arg = nr };
+	struct cpb_point *x;
 	unsigned long flags;
 	unsigned int i;
 
@@ -68,7 +69,11 @@ void cpb_delete_apply(struct cpb_store *s, struct cpb_point **p, u64 *ids,
 		s->nr_hidden++;
 		cpb_point_dirty(p[i]);
 		cpb_work_add(p[i]);
+		cpb_cost_forget(p[i]->parent);
+		list_for_each_entry(x, &p[i]->children, sibling)
+			cpb_cost_forget(x);
 	}
+	s->history++;
 	cpb_log_op(s, CPB_RECORD_DELETE, p[0]->volume, 0, &o, ids, nr);
 	port_unlock(&s->lock, flags);
 }
@@ -116,6 +121,8 @@ void cpb_remove_apply(struct cpb_volume *v)
 	s->nr_hidden++;
 	cpb_point_dirty(v->head);
 	cpb_work_add(v->head);
+	cpb_cost_forget(v->head->parent);
+	s->history++;
 	cpb_slot_put(s, v->slot);
 	cpb_log_op(s, CPB_RECORD_REMOVE, v->id, 0, &o, NULL, 0);
 	port_unlock(&s->lock, flags);

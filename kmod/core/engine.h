@@ -5,6 +5,7 @@
  *
  * Locks, outermost first:
  *
+ *   cost    (sleeps) one computation of cost.c at a time
  *   lists   (sleeps) volumes and points come and go; operations on the history
  *   commit  (sleeps) one transaction is being written at a time
  *   meta    (sleeps) dead tree, tables, bitmaps: whatever only works in
@@ -149,6 +150,8 @@ struct cpb_deadset {
 	struct cpb_buf cut;	/* the part of it that the commit is taking */
 	u64 nr[2];		/* chunks, blocks */
 	struct cpb_buf unswept;	/* entries that a hidden parent hasn't seen; meta */
+	u64 young;		/* chunks on it that were born after young_after; */
+	u64 young_after;	/*   of use while that is the grandparent's epoch */
 	struct list_head dirty;	/* on cpb_txn.deadsets while @buf is not empty */
 	struct cpb_point *owner;
 };
@@ -182,6 +185,19 @@ struct cpb_ids {
 	u64 nr, room, live;
 };
 
+/* Of a point, what cost.c needs and what it found. */
+struct cpb_cost {
+	u64 run;		/* in K in this computation; cpb_store.cost, as */
+	bool bound;		/*   all of these */
+	struct cpb_point *next, *next_top;
+	struct cpb_point *on;	/* where the path goes on */
+	struct cpb_point *side;	/* next one above, on the path, that has sides */
+	bool begun, known;	/* is being computed, was; the tree lock, as below */
+	bool hidden;		/* hidden points matter, so these must not change: */
+	u64 history, drops;
+	s64 rest;		/* unique chunks, less written ones */
+};
+
 struct cpb_point {
 	struct cpb_store *s;
 	port_seq_t seq;			/* guards @root for lookups */
@@ -198,6 +214,7 @@ struct cpb_point {
 	bool sweep_all;			/* hidden: compare whole lists; meta */
 	u64 sweep[3];			/* where that goes on; meta */
 	struct list_head work;		/* on cpb_store.work */
+	struct cpb_cost cost;
 	struct cpb_name name;
 	char *text;			/* name, NUL, message, NUL */
 	char *hold;			/* CPB_POINT_HELD: the reason */
@@ -353,7 +370,7 @@ struct cpb_store {
 	int broken;
 	char error[CPB_ERROR_LEN];
 
-	port_mutex_t lists, commit, meta, log_io;
+	port_mutex_t cost, lists, commit, meta, log_io;
 	port_lock_t lock;
 
 	u8 uuid[CPB_UUID_LEN];
@@ -386,6 +403,10 @@ struct cpb_store {
 	struct cpb_names names;		/* lists */
 	struct list_head work;		/* points with reclaim to do; the tree lock */
 	u64 nr_checkpoints, nr_hidden;
+	u64 history;			/* how often links changed; the tree lock */
+	u64 hidden_drops;		/* what follows hidden points dropped something */
+	u64 dead_changes;		/* of the dead tree; meta */
+	u64 cost_run;			/* cost */
 
 	u64 meta_blocks;
 	u64 bitmap_start, bitmap_slots;
@@ -397,7 +418,9 @@ struct cpb_store {
 
 	u64 nr_commits, nr_log_writes, nr_log_blocks, nr_written, nr_steps;
 	atomic_long_t nr_misses;
-	u64 nr_touched;
+	u64 nr_touched;			/* blocks that reclaiming looked at; meta, as below */
+	u64 nr_looked;			/* that work with deadlists and freeing did */
+	u64 dead_leaf;			/* the last leaf of the dead tree that was */
 };
 
 /* ---- format.c ---- */
@@ -529,6 +552,8 @@ int cpb_dead_take(struct cpb_store *s, u64 txn, const u64 *key, u64 *entry,
 int cpb_dead_insert(struct cpb_store *s, u64 txn, const u64 *entry);
 int cpb_dead_erase(struct cpb_store *s, u64 txn, const u64 *entry);
 int cpb_dead_next(struct cpb_store *s, const u64 *key, u64 *entry);
+int cpb_dead_cover(struct cpb_store *s, struct cpb_deadset *d, unsigned int kind,
+		   u64 birth, u64 chunk, u64 *until);
 int cpb_dead_prev(struct cpb_store *s, const u64 *key, u64 *entry);
 
 /* ---- table.c ---- */
@@ -595,6 +620,13 @@ void cpb_log_op(struct cpb_store *s, u32 type, u64 volume, u64 id,
 		const struct cpb_op *o, const u64 *words, unsigned int nr);
 int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *op,
 		  unsigned int size);
+
+/* ---- cost.c ---- */
+
+bool cpb_young(const struct cpb_point *p, u64 keep, u64 *nr);
+u64 cpb_written(const struct cpb_point *p);
+bool cpb_unique(const struct cpb_point *p, u64 *nr);
+void cpb_cost_forget(struct cpb_point *p);
 
 /* ---- delete.c ---- */
 

@@ -25,6 +25,9 @@ u64 cpb_parent_epoch(const struct cpb_point *p)
 void cpb_adopt(struct cpb_point *parent, struct cpb_point *child)
 {
 	child->parent = parent;
+	child->s->history++;
+	cpb_cost_forget(child);
+	cpb_cost_forget(parent);
 	if (!parent)
 		return;
 	list_add_tail(&child->sibling, &parent->children);
@@ -33,6 +36,9 @@ void cpb_adopt(struct cpb_point *parent, struct cpb_point *child)
 
 void cpb_orphan(struct cpb_point *child)
 {
+	child->s->history++;
+	cpb_cost_forget(child);
+	cpb_cost_forget(child->parent);
 	if (!child->parent)
 		return;
 	list_del_init(&child->sibling);

@@ -261,6 +261,8 @@ static void write_point(const struct cpb_point *p, struct cpb_disk_point *d)
 	d->deadset = cpu_to_le64(p->dead->id);
 	d->dead_chunks = cpu_to_le64(p->dead->nr[0]);
 	d->dead_blocks = cpu_to_le64(p->dead->nr[1]);
+	d->dead_young = cpu_to_le64(p->dead->young);
+	d->dead_young_after = cpu_to_le64(p->dead->young_after);
 	d->cursor = cpu_to_le64(p->cursor);
 	d->keep = cpu_to_le64(p->keep);
 	memcpy(d->name, p->text, name);
@@ -379,6 +381,7 @@ static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
 	    le64_to_cpu(d->referenced) > s->space.chunks ||
 	    le64_to_cpu(d->dead_chunks) > s->space.chunks ||
 	    le64_to_cpu(d->dead_blocks) > s->meta_blocks ||
+	    le64_to_cpu(d->dead_young) > le64_to_cpu(d->dead_chunks) ||
 	    cpb_ref_addr(le64_to_cpu(d->root)) >= s->meta_blocks ||
 	    le16_to_cpu(d->root_level) >= CPB_LEVELS)
 		return -EUCLEAN;
@@ -411,6 +414,8 @@ static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
 	p->keep = le64_to_cpu(d->keep);
 	p->dead->nr[0] = le64_to_cpu(d->dead_chunks);
 	p->dead->nr[1] = le64_to_cpu(d->dead_blocks);
+	p->dead->young = le64_to_cpu(d->dead_young);
+	p->dead->young_after = le64_to_cpu(d->dead_young_after);
 	p->dead->owner = p;
 	p->sweep_all = true;
 	s->slots.v[slot] = (struct cpb_slot){ CPB_OBJECT_POINT, p };

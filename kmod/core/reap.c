@@ -63,13 +63,24 @@ static void free_run(struct cpb_store *s, unsigned int kind, u64 run)
 }
 
 /* The tree lock is held. */
-static void count(struct cpb_deadset *d, unsigned int kind, u64 more, u64 less)
+static void count(struct cpb_deadset *d, unsigned int kind, u64 birth, u64 more,
+		  u64 less)
 {
 	if (less > d->nr[kind] + more)
 		cpb_break(d->owner->s, -EUCLEAN, "a deadlist has more than is counted",
 			  ~0ULL);
 	d->nr[kind] += more - less;
+	if (!kind && birth > d->young_after)
+		d->young += more - less;
 	cpb_point_dirty(d->owner);
+}
+
+/* So many chunks of a hidden point's map are not counted any more, or are again. */
+static void count_map(struct cpb_point *c, unsigned int kind, u64 more, u64 less)
+{
+	if (!kind)
+		c->referenced += more - less;
+	cpb_point_dirty(c);
 }
 
 /* ---- Deadlists of a sole child ---- */
@@ -91,19 +102,25 @@ static int free_young(struct cpb_store *s, struct cpb_point *c,
 		u64 run = s->scratch[3 * i + 2];
 
 		free_run(s, kind, run);
-		count(x->dead, kind, 0, cpb_run_len(run));
+		count(x->dead, kind, s->scratch[3 * i + 1], 0, cpb_run_len(run));
+		count_map(c, kind, 0, cpb_run_len(run));
 	}
 	port_unlock(&s->lock, flags);
 	return 1;
 }
 
-/* Move entries of one deadlist to another. Return: 1 there is more. */
-static int move_some(struct cpb_store *s, struct cpb_deadset *from,
-		     struct cpb_deadset *to, unsigned int kind)
+/*
+ * Move entries of one deadlist to another, of C and its child in either order:
+ * what both C and the child don't have, C may as well have. Return: 1 there is
+ * more.
+ */
+static int move_some(struct cpb_store *s, struct cpb_point *c,
+		     struct cpb_deadset *from, struct cpb_deadset *to,
+		     unsigned int kind)
 {
 	u64 key[3] = { list_key(from, kind), 0, 0 };
 	unsigned long flags;
-	u64 sum = 0;
+	u64 birth, len;
 	int nr, i, err;
 
 	nr = cpb_dead_take(s, s->txn, key, s->scratch, STEP_ENTRIES);
@@ -113,14 +130,21 @@ static int move_some(struct cpb_store *s, struct cpb_deadset *from,
 		u64 *entry = s->scratch + 3 * i;
 
 		entry[0] = list_key(to, kind);
-		sum += cpb_run_len(entry[2]);
 		err = cpb_dead_insert(s, s->txn, entry);
 		if (err)
 			return err;
 	}
 	flags = port_lock(&s->lock);
-	count(from, kind, 0, sum);
-	count(to, kind, sum, 0);
+	for (i = 0; i < nr; i++) {
+		birth = s->scratch[3 * i + 1];
+		len = cpb_run_len(s->scratch[3 * i + 2]);
+		count(from, kind, birth, 0, len);
+		count(to, kind, birth, len, 0);
+		if (from == c->dead)
+			count_map(c, kind, len, 0);
+		else
+			count_map(c, kind, 0, len);
+	}
 	port_unlock(&s->lock, flags);
 	return 1;
 }
@@ -143,7 +167,7 @@ static void sift(struct cpb_store *s, struct cpb_deadset *d, struct cpb_buf *fro
 
 			if (birth > keep) {
 				free_run(s, block, run);
-				count(d, block, 0, cpb_run_len(run));
+				count(d, block, birth, 0, cpb_run_len(run));
 				continue;
 			}
 			w = cpb_buf_push(&s->meta_pool, &d->buf, 2);
@@ -151,6 +175,19 @@ static void sift(struct cpb_store *s, struct cpb_deadset *d, struct cpb_buf *fro
 			w[1] = run;
 		}
 	}
+}
+
+/* Entries that are going to be on a deadlist: which of them are young there? */
+static void count_late(struct cpb_deadset *d, const struct cpb_buf *buf)
+{
+	struct cpb_seg *seg;
+	u64 i;
+
+	cpb_for_each_seg(seg, buf)
+		for (i = 0; i < seg->used; i += 2)
+			if (!(seg->word[i] & CPB_DEAD_BLOCK) &&
+			    seg->word[i] > d->young_after)
+				d->young += cpb_run_len(seg->word[i + 1]);
 }
 
 /* ---- One child ---- */
@@ -168,6 +205,7 @@ static void join(struct cpb_store *s, struct cpb_point *c, struct cpb_point *x)
 	cpb_buf_drop(&late);
 	/* If there are entries in C's deadlist, X's were all moved there. */
 	if (c->dead->nr[0] || c->dead->nr[1]) {
+		count_late(c->dead, &d->buf);
 		cpb_buf_splice(&d->buf, &c->dead->buf);
 		c->dead->nr[0] += d->nr[0];
 		c->dead->nr[1] += d->nr[1];
@@ -226,7 +264,7 @@ static int step_one_child(struct cpb_store *s, struct cpb_point *c,
 	if (from->nr[0] + from->nr[1] > to->nr[0] + to->nr[1])
 		swap(from, to);
 	for (kind = 0; kind < 2; kind++) {
-		err = move_some(s, from, to, kind);
+		err = move_some(s, c, from, to, kind);
 		if (err)
 			return err;
 	}
@@ -248,31 +286,6 @@ static int step_one_child(struct cpb_store *s, struct cpb_point *c,
 }
 
 /* ---- Many children ---- */
-
-/*
- * How deadlist @d covers chunks from @chunk on: return 1 and the end of an
- * entry that covers it, or 0 and where the next entry begins.
- */
-static int cover(struct cpb_store *s, struct cpb_deadset *d, unsigned int kind,
-		 u64 birth, u64 chunk, u64 *until)
-{
-	u64 key[3] = { list_key(d, kind), birth, cpb_run_pack(chunk + 1, 0) };
-	u64 entry[3];
-	int err = cpb_dead_prev(s, key, entry);
-
-	if (err < 0)
-		return err;
-	*until = ~0ULL;
-	if (err && entry[0] == key[0] && entry[1] == birth &&
-	    cpb_run_chunk(entry[2]) + cpb_run_len(entry[2]) > chunk) {
-		*until = cpb_run_chunk(entry[2]) + cpb_run_len(entry[2]);
-		return 1;
-	}
-	err = cpb_dead_next(s, key, entry);
-	if (err > 0 && entry[0] == key[0] && entry[1] == birth)
-		*until = cpb_run_chunk(entry[2]);
-	return err < 0 ? err : 0;
-}
 
 /* Take [@chunk, @chunk + @len), which one entry covers, out of a deadlist. */
 static int cut_out(struct cpb_store *s, struct cpb_deadset *d, unsigned int kind,
@@ -302,7 +315,7 @@ static int cut_out(struct cpb_store *s, struct cpb_deadset *d, unsigned int kind
 		err = cpb_dead_insert(s, s->txn, entry);
 	}
 	flags = port_lock(&s->lock);
-	count(d, kind, 0, len);
+	count(d, kind, birth, 0, len);
 	port_unlock(&s->lock, flags);
 	return err;
 }
@@ -317,6 +330,10 @@ static int dropped(struct cpb_store *s, struct cpb_point *c, unsigned int kind,
 	unsigned long flags;
 	int err = 0;
 
+	/* First, so that nobody sees that less was written below than nothing. */
+	flags = port_lock(&s->lock);
+	count_map(c, kind, 0, len);
+	port_unlock(&s->lock, flags);
 	list_for_each_entry(x, &c->children, sibling) {
 		err = cut_out(s, x->dead, kind, birth, chunk, len);
 		if (err)
@@ -332,7 +349,7 @@ static int dropped(struct cpb_store *s, struct cpb_point *c, unsigned int kind,
 	if (young) {
 		free_run(s, kind, entry[2]);
 	} else {
-		count(c->dead, kind, len, 0);
+		count(c->dead, kind, birth, len, 0);
 		cpb_dead_unswept(s, c->dead, entry);
 		if (c->parent && c->parent->flags & CPB_POINT_HIDDEN)
 			cpb_work_add(c->parent);
@@ -354,7 +371,7 @@ static int sweep_entry(struct cpb_store *s, struct cpb_point *c, const u64 *entr
 	for (; chunk < end; chunk = to) {
 		to = end;
 		list_for_each_entry(x, &c->children, sibling) {
-			err = cover(s, x->dead, kind, birth, chunk, &until);
+			err = cpb_dead_cover(s, x->dead, kind, birth, chunk, &until);
 			if (err < 0)
 				return err;
 			if (!err) {
@@ -409,7 +426,8 @@ static int sweep_all(struct cpb_store *s, struct cpb_point *c,
 	}
 	c->sweep[0] = 0;
 	c->sweep_all = false;
-	return 0;
+	/* What came meanwhile is next. */
+	return 1;
 }
 
 /* Entries that came since. Return: 1 there is more. */
@@ -514,6 +532,7 @@ static int free_next(struct cpb_store *s, struct cpb_point *c)
 	for (;;) {
 		if (err)
 			return err;
+		s->nr_looked++;
 		path.node[level] = n;
 		path.slot[level] = 0;
 		if (!level)
@@ -629,6 +648,7 @@ int cpb_reap(struct cpb_store *s)
 {
 	struct cpb_point *c, *done = NULL;
 	unsigned long flags;
+	u64 looked;
 	int err;
 
 	if (s->broken || !s->writable)
@@ -643,10 +663,12 @@ int cpb_reap(struct cpb_store *s)
 		port_mutex_unlock(&s->meta);
 		return 0;
 	}
+	looked = s->nr_looked;
 	err = fill(s);
 	if (!err)
 		err = step(s, c, &done);
 	s->nr_steps++;
+	s->nr_touched += s->nr_looked - looked;
 	flags = port_lock(&s->lock);
 	if (done) {
 		list_del_init(&done->work);

@@ -26,6 +26,7 @@ static struct cpb_store *store_new(const struct cpb_ops *ops, void *ctx)
 		return NULL;
 	s->ops = ops;
 	s->ctx = ctx;
+	port_mutex_init(&s->cost);
 	port_mutex_init(&s->lists);
 	port_mutex_init(&s->commit);
 	port_mutex_init(&s->meta);
@@ -469,8 +470,9 @@ void cpb_point_info(struct cpb_store *s, struct cpb_point *p,
 	info->referenced = p->referenced;
 	info->dead = p->dead->nr[0];
 	info->dead_blocks = p->dead->nr[1];
-	info->written = p->referenced + p->dead->nr[0] -
-			(p->parent ? p->parent->referenced : 0);
+	info->written = cpb_written(p);
+	if (!cpb_unique(p, &info->unique))
+		info->unique = CPB_UNKNOWN;
 	info->children = p->nr_children;
 	info->flags = p->flags;
 	info->pins = p->pins;

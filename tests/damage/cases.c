@@ -85,7 +85,9 @@ static const struct field point_fields[] = {
 	F(cpb_disk_point, dead_chunks), F(cpb_disk_point, dead_blocks),
 	F(cpb_disk_point, cursor), F(cpb_disk_point, keep),
 	F(cpb_disk_point, name), F(cpb_disk_point, message),
-	F(cpb_disk_point, hold), F(cpb_disk_point, reserved),
+	F(cpb_disk_point, hold),
+	F(cpb_disk_point, dead_young), F(cpb_disk_point, dead_young_after),
+	F(cpb_disk_point, reserved),
 };
 
 static const struct field volume_fields[] = {

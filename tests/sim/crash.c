@@ -13,6 +13,9 @@
  * more write. And while a transaction is being written, other operations go on,
  * as other threads would do.
  *
+ * With --reclaim the cuts begin when there is a history to delete, and everything
+ * in it is deleted.
+ *
  * States are compared by a hash of the content of every volume and checkpoint.
  * Contents are numbers that are never written twice, so what belonged to an
  * earlier owner of a chunk can't pass for the right thing.
@@ -47,7 +50,7 @@ struct world {
 
 static struct {
 	u64 seed, step, states, budget, violations, points;
-	bool reap, rare_flush, again;
+	bool reap, rare_flush, again, reclaim;
 } run;
 
 static u64 rnd(u64 *seed, u64 below)
@@ -67,9 +70,10 @@ static u64 mix(u64 a, u64 b)
 static void violation(const char *what, const char *detail)
 {
 	run.violations++;
-	printf("VIOLATION after %llu steps: %s%s%s\n  repeat: crash --seed %llu --states %llu\n",
+	printf("VIOLATION after %llu steps: %s%s%s\n  repeat: crash%s --seed %llu --states %llu\n",
 	       (unsigned long long)run.step, what, detail ? ": " : "",
-	       detail ? detail : "", (unsigned long long)run.seed,
+	       detail ? detail : "", run.reclaim ? " --reclaim" : "",
+	       (unsigned long long)run.seed,
 	       (unsigned long long)run.budget);
 	if (run.violations > 10)
 		exit(1);
@@ -635,6 +639,38 @@ static void do_step(struct world *w)
 	}
 }
 
+/* Everything goes, in random order and sets, while some writing goes on. */
+static bool do_reclaim_step(struct world *w)
+{
+	int v = pick(w, w->head, VOLUMES), p = pick(w, w->point, POINTS);
+
+	if (v < 0 && p < 0)
+		return false;
+	switch (rnd(&w->seed, 10)) {
+	case 0 ... 1:
+		if (p >= 0 && w->point[p].kept)
+			do_hold(w, p);
+		else if (p >= 0)
+			do_delete(w, p);
+		break;
+	case 2:
+		if (v >= 0 && (p < 0 || !rnd(&w->seed, 4)))
+			do_remove(w, v);
+		break;
+	case 3:
+		do_commit(w);
+		break;
+	case 4:
+		if (v >= 0)
+			do_write(w, v, rnd(&w->seed, SIZE), 1);
+		break;
+	default:
+		if (cpb_reap(w->s) < 0)
+			must(-EIO, "reap");
+	}
+	return true;
+}
+
 /* As another thread would, while a transaction is on its way to the disk. */
 static void meanwhile(struct disk *d, void *arg)
 {
@@ -672,11 +708,20 @@ static void one_history(u64 seed, unsigned int steps)
 		      why), "open");
 	w->room = 64;
 	w->hash = calloc(w->room, sizeof(*w->hash));
+	w->disk.arg = w;
+	/* Of deletions, the history before them has been cut elsewhere. */
+	for (run.step = 0; run.reclaim && run.step < steps; run.step++)
+		do_step(w);
 	w->disk.on_write = power_cuts;
 	w->disk.meanwhile = meanwhile;
-	w->disk.arg = w;
-	for (run.step = 0; run.step < steps && run.states < run.budget; run.step++)
-		do_step(w);
+	if (run.reclaim)
+		while (run.states < run.budget && do_reclaim_step(w))
+			run.step++;
+	else
+		for (; run.step < steps && run.states < run.budget; run.step++)
+			do_step(w);
+	if (run.reclaim && run.states < run.budget)
+		must(background(w->s), "background work");
 	w->disk.on_write = NULL;
 	w->disk.meanwhile = NULL;
 	cpb_close(w->s);
@@ -693,6 +738,7 @@ int main(int argc, char **argv)
 		{ "states", required_argument, NULL, 'n' },
 		{ "steps", required_argument, NULL, 't' },
 		{ "histories", required_argument, NULL, 'r' },
+		{ "reclaim", no_argument, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};
 	u64 seed = 1, total = 0, points = 0, states = 12000, histories = 20;
@@ -714,8 +760,11 @@ int main(int argc, char **argv)
 		case 'r':
 			histories = strtoull(optarg, NULL, 0);
 			break;
+		case 'c':
+			run.reclaim = true;
+			break;
 		default:
-			fprintf(stderr, "usage: crash [--seed N] [--states N] [--steps N] [--histories N]\n");
+			fprintf(stderr, "usage: crash [--reclaim] [--seed N] [--states N] [--steps N] [--histories N]\n");
 			return 2;
 		}
 	}
@@ -726,8 +775,11 @@ int main(int argc, char **argv)
 		total += run.states;
 	}
 	points = run.points;
-	printf("FIGURE crash_states %llu\n", (unsigned long long)total);
-	printf("FIGURE crash_points %llu\n", (unsigned long long)points);
-	printf("FIGURE crash_violations %llu\n", (unsigned long long)run.violations);
+	printf("FIGURE %scrash_states %llu\n", run.reclaim ? "reclaim_" : "",
+	       (unsigned long long)total);
+	printf("FIGURE %scrash_points %llu\n", run.reclaim ? "reclaim_" : "",
+	       (unsigned long long)points);
+	printf("FIGURE %scrash_violations %llu\n", run.reclaim ? "reclaim_" : "",
+	       (unsigned long long)run.violations);
 	return run.violations ? 1 : 0;
 }

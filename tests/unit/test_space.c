@@ -110,7 +110,7 @@ Test(space, full_metadata)
 	struct model m;
 	struct cpb_status st;
 	unsigned int snaps = 0;
-	u64 id, ids[1000];
+	u64 id, ids[1000], cost, used;
 	char why[CPB_ERROR_LEN] = "";
 	int err;
 
@@ -154,10 +154,20 @@ Test(space, full_metadata)
 	cr_assert_eq(cpb_restore(m.volume[0], cpb_point_by_id(m.s, id), false, NULL,
 				 NULL), 0);
 	model_compare(&m);
-	while (snaps--)
-		cr_assert_eq(cpb_delete(m.s, cpb_point_by_id(m.s, ids[snaps]), why), 0,
-			     "delete: %s", why);
+	cpb_status(m.s, &st);
+	cr_assert_eq(cpb_cost(m.s, ids, snaps, &cost, why), 0, "cost: %s", why);
+	used = st.data_used;
+	while (snaps) {
+		struct cpb_point *p[7];
+		unsigned int k;
+
+		for (k = 0; k < ARRAY_SIZE(p) && snaps; k++)
+			p[k] = cpb_point_by_id(m.s, ids[--snaps]);
+		cr_assert_eq(cpb_delete_many(m.s, p, k, why), 0, "delete: %s", why);
+	}
 	sim_idle(m.s);
+	cpb_status(m.s, &st);
+	cr_assert_eq(used - st.data_used, cost);
 	sim_check(m.s);
 	model_compare(&m);
 	model_write(&m, 0, 0, 3000);

@@ -117,6 +117,9 @@ int cpblk_store_get(struct cpblk *link, const char *store,
 int cpblk_store_list(struct cpblk *link, struct cpblk_store_info **list,
 		     size_t *nr, struct cpblk_error *err);
 
+/* An amount that has to be asked for. */
+#define CPBLK_UNKNOWN		UINT64_MAX
+
 /* ---- Volumes ---- */
 
 /** struct cpblk_retention - which checkpoints are worth keeping; 0: that rule is not used
@@ -155,6 +158,7 @@ struct cpblk_retention {
  * @referenced: data that can be read through the head
  * @written: part of it that the parent doesn't have
  * @dead: data that the parent has and the head has not
+ * @unique: data that only the head has, or %CPBLK_UNKNOWN: ask cpblk_cost()
  * @policy: its retention policy, which the driver only keeps
  */
 struct cpblk_volume_info {
@@ -175,6 +179,7 @@ struct cpblk_volume_info {
 	uint64_t referenced;
 	uint64_t written;
 	uint64_t dead;
+	uint64_t unique;
 	struct cpblk_retention policy;
 };
 
@@ -234,6 +239,7 @@ int cpblk_policy_set(struct cpblk *link, const char *store, const char *volume,
  * @referenced: data that can be read through it
  * @written: part of it that the parent doesn't have
  * @dead: data that the parent has and it has not
+ * @unique: data that is freed if only it is deleted, or %CPBLK_UNKNOWN
  */
 struct cpblk_checkpoint_info {
 	char store[CPBLK_NAME_MAX + 1];
@@ -254,6 +260,7 @@ struct cpblk_checkpoint_info {
 	uint64_t referenced;
 	uint64_t written;
 	uint64_t dead;
+	uint64_t unique;
 };
 
 /** struct cpblk_taken - a checkpoint that was taken */
@@ -358,6 +365,15 @@ int cpblk_checkpoint_list(struct cpblk *link, const char *store,
 #define CPBLK_DELETE_MAX 256
 int cpblk_checkpoint_delete(struct cpblk *link, const char *store,
 			    const uint64_t *ids, size_t nr, struct cpblk_error *err);
+
+/**
+ * cpblk_cost() - what deleting all of these would free, exactly
+ * @ids: numbers of checkpoints, and of volumes' heads
+ * @nr: how many, at most CPBLK_COST_MAX
+ */
+#define CPBLK_COST_MAX 5000
+int cpblk_cost(struct cpblk *link, const char *store, const uint64_t *ids, size_t nr,
+	       uint64_t *bytes, struct cpblk_error *err);
 
 /** cpblk_hold() - keep a checkpoint from being deleted; @reason: may be empty */
 int cpblk_hold(struct cpblk *link, const char *store, uint64_t id,

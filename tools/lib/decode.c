@@ -61,6 +61,7 @@ static const struct cpblk_field volume_fields[] = {
 	U64(CPBLK_A_REFERENCED, cpblk_volume_info, referenced),
 	U64(CPBLK_A_WRITTEN, cpblk_volume_info, written),
 	U64(CPBLK_A_DEAD, cpblk_volume_info, dead),
+	U64(CPBLK_A_UNIQUE, cpblk_volume_info, unique),
 };
 
 static const struct cpblk_field new_volume_fields[] = {
@@ -89,6 +90,7 @@ static const struct cpblk_field checkpoint_fields[] = {
 	U64(CPBLK_A_REFERENCED, cpblk_checkpoint_info, referenced),
 	U64(CPBLK_A_WRITTEN, cpblk_checkpoint_info, written),
 	U64(CPBLK_A_DEAD, cpblk_checkpoint_info, dead),
+	U64(CPBLK_A_UNIQUE, cpblk_checkpoint_info, unique),
 };
 
 static const struct cpblk_field taken_fields[] = {

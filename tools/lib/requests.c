@@ -76,6 +76,10 @@ static int take_one(void *arg, struct nlattr **attrs, struct nlattr *first, int 
 	cpblk_decode(one->layout, one->to, attrs);
 	if (one->layout == &cpblk_store_layout && attrs[CPBLK_A_COUNTERS])
 		cpblk_decode_counters(one->to, attrs[CPBLK_A_COUNTERS]);
+	if (one->layout == &cpblk_volume_layout && !attrs[CPBLK_A_UNIQUE])
+		((struct cpblk_volume_info *)one->to)->unique = CPBLK_UNKNOWN;
+	if (one->layout == &cpblk_checkpoint_layout && !attrs[CPBLK_A_UNIQUE])
+		((struct cpblk_checkpoint_info *)one->to)->unique = CPBLK_UNKNOWN;
 	if (one->layout == &cpblk_volume_layout && attrs[CPBLK_A_POLICY])
 		cpblk_decode_policy(one->to, attrs[CPBLK_A_POLICY]);
 	return 0;
@@ -477,6 +481,37 @@ int cpblk_checkpoint_delete(struct cpblk *link, const char *store,
 		rc = cpblk_call(link, msg, 0, NULL, err);
 	}
 	return rc;
+}
+
+static int take_cost(void *arg, struct nlattr **attrs, struct nlattr *first, int len)
+{
+	(void)first;
+	(void)len;
+	if (!attrs[CPBLK_A_UNIQUE] ||
+	    nla_len(attrs[CPBLK_A_UNIQUE]) != sizeof(uint64_t))
+		return -EBADMSG;
+	*(uint64_t *)arg = nla_get_u64(attrs[CPBLK_A_UNIQUE]);
+	return 0;
+}
+
+int cpblk_cost(struct cpblk *link, const char *store, const uint64_t *ids, size_t nr,
+	       uint64_t *bytes, struct cpblk_error *err)
+{
+	struct cpblk_answer answer = { take_cost, bytes };
+	struct nl_msg *msg;
+	int rc;
+
+	*bytes = 0;
+	if (!nr)
+		return 0;
+	if (nr > CPBLK_COST_MAX)
+		return cpblk_fail(err, E2BIG, "%zu checkpoints at once are too many: at most %d",
+				  nr, CPBLK_COST_MAX);
+	rc = request(link, CPBLK_CMD_COST, store, NULL, &msg, err);
+	if (rc)
+		return rc;
+	put_ids(msg, ids, nr);
+	return cpblk_call(link, msg, 0, &answer, err);
 }
 
 int cpblk_hold(struct cpblk *link, const char *store, uint64_t id,

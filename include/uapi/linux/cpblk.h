@@ -176,6 +176,9 @@ enum cpblk_point_flags {
  * @CPBLK_A_CHECKPOINT_IDS: nest, &enum cpblk_ids: numbers of several checkpoints
  * @CPBLK_A_POLICY: nest, &enum cpblk_policy: which checkpoints of a volume are
  *	worth keeping; the driver keeps it and does nothing with it
+ * @CPBLK_A_UNIQUE: u64, data that is freed if only this is deleted; left out where
+ *	the history branches and it has not been asked for; of a cost: data that
+ *	only the checkpoints and heads named have
  */
 enum cpblk_attr {
 	CPBLK_A_UNSPEC,
@@ -238,6 +241,7 @@ enum cpblk_attr {
 	CPBLK_A_HOLD,
 	CPBLK_A_CHECKPOINT_IDS,
 	CPBLK_A_POLICY,
+	CPBLK_A_UNIQUE,
 
 	/* private: */
 	__CPBLK_A_MAX,
@@ -358,6 +362,7 @@ enum cpblk_counter {
  * @CPBLK_CMD_HOLD: admin; keep a checkpoint from being deleted
  * @CPBLK_CMD_RELEASE: admin; let it be deleted again
  * @CPBLK_CMD_POLICY_SET: admin; set the retention policy of a volume
+ * @CPBLK_CMD_COST: admin; what deleting checkpoints and heads would free
  */
 enum cpblk_cmd {
 	CPBLK_CMD_STORE_OPEN = 1,
@@ -378,6 +383,7 @@ enum cpblk_cmd {
 	CPBLK_CMD_HOLD,
 	CPBLK_CMD_RELEASE,
 	CPBLK_CMD_POLICY_SET,
+	CPBLK_CMD_COST,
 
 	/* private: */
 	__CPBLK_CMD_MAX,
