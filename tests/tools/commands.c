@@ -83,7 +83,7 @@ Test(commands, help)
 	static const char *const names[] = {
 		"format", "open", "close", "status", "check", "sync", "events", "create",
 		"remove", "resize", "ls", "snap", "log", "restore", "undo", "fork",
-		"rm", "hold", "release", "attach", "detach",
+		"rm", "hold", "release", "policy", "prune", "attach", "detach",
 	};
 	size_t i;
 
@@ -357,6 +357,89 @@ Test(commands, rm_sets)
 	cr_expect_str_eq(json_object_get_string(list), "[ \"vm2\" ]");
 }
 
+Test(commands, rm_dry_run)
+{
+	cr_expect_eq(run("rm", "--dry-run", "vm1@v1", "vm1@v2", NULL), 0);
+	asked("");
+	cr_expect_str_eq(out, "vm1@v1 would be deleted\nvm1@v2 would be deleted\n"
+			 "1 GiB would become free\n");
+	/* A volume goes with all it has. */
+	cr_expect_eq(run("rm", "-n", "--volumes", "vm1", "vm1@v1", "--json", NULL), 0);
+	cr_expect_str_eq(field(json(out), "would_free"), "2150629376");
+	cr_expect_eq(run("rm", "-n", "vm1@v9", NULL), 1);
+	asked("");
+}
+
+Test(commands, policy)
+{
+	cr_expect_eq(run("policy", "vm1", NULL), 0);
+	cr_expect_str_eq(out, "vm1: no policy\n");
+	cr_expect_eq(run("policy", "vm1", "--keep-last", "3", "--max-age", "90min", NULL), 0);
+	asked("policy tank vm1 3 0 0 0 0 5400");
+	cr_expect_str_eq(out, "vm1: --keep-last 3 --max-age 90min\n");
+	cr_expect_eq(run("policy", "vm1", "--daily", "7", "--keep-last", "0", NULL), 0);
+	asked("policy tank vm1 0 0 7 0 0 5400");
+	cr_expect_eq(run("policy", "vm1", "--clear", "--hourly", "24", "--weekly", "4",
+			 "--monthly", "12", NULL), 0);
+	asked("policy tank vm1 0 24 0 4 12 0");
+	cr_expect_eq(run("policy", "vm1", "--max-age", "2w", NULL), 0);
+	says(out, "--max-age 14d\n");
+	cr_expect_eq(run("policy", "vm1", "--json", NULL), 0);
+	cr_expect_str_eq(field(json(out), "max_age"), "1209600");
+	cr_expect_eq(run("policy", "vm1", "--clear", NULL), 0);
+	asked("policy tank vm1 0 0 0 0 0 0");
+	cr_expect_eq(run("policy", "vm1", "--max-age", "soon", NULL), 2);
+	says(err, "'soon' is not a time");
+	cr_expect_eq(run("policy", "vm1", "--max-age", "d", NULL), 2);
+	cr_expect_eq(run("policy", "vm1", "--max-age", "99999999999999999999y", NULL), 2);
+	cr_expect_eq(run("policy", "vm1", "--max-age", "999999999999999999y", NULL), 2);
+	cr_expect_eq(run("policy", "vm1", "--hourly", "4294967296", NULL), 2);
+	cr_expect_eq(run("policy", "nope", NULL), 1);
+	cr_expect_eq(run("policy", "vm1@v1", NULL), 2);
+}
+
+Test(commands, prune)
+{
+	char text[64];
+
+	cr_expect_eq(run("prune", NULL), 0);
+	cr_expect_str_empty(out);
+	cr_expect_eq(run("prune", "vm1", NULL), 1);
+	says(err, "volume vm1 has no policy; 'cpblk policy vm1' sets one");
+	fake_volume_named("vm1")->policy.last = 1;
+	cr_expect_eq(run("prune", "--dry-run", NULL), 0);
+	asked("");
+	cr_expect_str_eq(out, "vm1@v1  delete  no rule keeps it\n"
+			 "vm1@v2  keep    number 1 of the last 1\n"
+			 "vm1: 1 would be deleted, 1 kept\n1 GiB would become free\n");
+	cr_expect_eq(run("prune", "vm1", NULL), 0);
+	snprintf(text, sizeof(text), "delete tank %d", (int)v1);
+	asked(text);
+	says(out, "vm1: 1 deleted, 1 kept\n");
+	cr_expect_eq(run("prune", "--json", NULL), 0);
+	cr_expect_str_eq(field(json_object_array_get_idx(json(out), 0), "decision"),
+			 "delete");
+	fake_asked[0] = '\0';
+	cr_expect_eq(run("prune", "vm1", "nope", NULL), 1);
+	asked("");
+	fake_checkpoint(v1)->flags |= CPBLK_POINT_HELD;
+	cr_expect_eq(run("prune", NULL), 0);
+	asked("");
+	says(out, "vm1@v1  keep  held\n");
+	fake_checkpoint(v1)->flags = 0;
+	fake_checkpoint(v1)->pins = 1;
+	cr_expect_eq(run("snap", "vm1@v3", "--prune", NULL), 0);
+	snprintf(text, sizeof(text), "delete tank %d", (int)v2);
+	asked(text);
+	says(out, "vm1@v3  (durable after 1.3 ms)\nvm1@v2  delete  no rule keeps it\n");
+	cr_expect_null(strstr(out, "vm1@v1"));
+	cr_expect_eq(run("snap", "vm1@v4", "--prune", "--json", NULL), 0);
+	json(out);
+	fake_volume_named("vm1")->policy.last = 0;
+	cr_expect_eq(run("snap", "vm1@v5", "--prune", NULL), 0);
+	asked("snap tank 1 vm1 v5 - 0");
+}
+
 Test(commands, hold)
 {
 	char text[64];
@@ -403,11 +486,13 @@ Test(commands, ls)
 	cr_expect_str_eq(out,
 			 "STORE  VOLUME    SIZE  DATA  NEW  DEVICE  USE\n"
 			 "tank   vm1     10 GiB   0 B  0 B  cpblk0\n");
+	/* One is known, the other has to be asked for. */
+	fake_checkpoint(v2)->unique = CPBLK_UNKNOWN;
 	cr_expect_eq(run("ls", "vm1", NULL), 0);
 	cr_expect_str_eq(out,
-			 "CHECKPOINT  TAKEN        SIZE   DATA    NEW  DEVICE  MESSAGE\n"
-			 "vm1@v1      1 h ago    10 GiB  1 GiB  1 GiB          first\n"
-			 "vm1@v2      5 min ago  10 GiB  1 GiB  3 MiB          second\n");
+			 "CHECKPOINT  TAKEN        SIZE   DATA    NEW   ONLY  DEVICE  MESSAGE\n"
+			 "vm1@v1      1 h ago    10 GiB  1 GiB  1 GiB    0 B          first\n"
+			 "vm1@v2      5 min ago  10 GiB  1 GiB  3 MiB  3 MiB          second\n");
 	cr_expect_eq(run("ls", "--json", NULL), 0);
 	list = json(out);
 	cr_expect_eq(json_object_array_length(list), 1);

@@ -31,6 +31,13 @@ static void put_id(struct json_object *o, const char *key, uint64_t id)
 	json_object_object_add(o, key, id ? json_object_new_uint64(id) : NULL);
 }
 
+/* An amount that may not be known. */
+static void put_amount(struct json_object *o, const char *key, uint64_t bytes)
+{
+	json_object_object_add(o, key, bytes == CPBLK_UNKNOWN ? NULL :
+			       json_object_new_uint64(bytes));
+}
+
 static void put_bool(struct json_object *o, const char *key, bool value)
 {
 	json_object_object_add(o, key, json_object_new_boolean(value));
@@ -134,6 +141,8 @@ struct json_object *json_volume(const struct cpblk_volume_info *v)
 	json_put_number(o, "referenced", v->referenced);
 	json_put_number(o, "written", v->written);
 	json_put_number(o, "dead", v->dead);
+	put_amount(o, "unique", v->unique);
+	json_object_object_add(o, "policy", json_policy(&v->policy));
 	return o;
 }
 
@@ -161,7 +170,21 @@ struct json_object *json_checkpoint(const struct cpblk_checkpoint_info *c)
 	json_put_number(o, "referenced", c->referenced);
 	json_put_number(o, "written", c->written);
 	json_put_number(o, "dead", c->dead);
+	put_amount(o, "unique", c->unique);
 	put_optional(o, "device", c->device);
+	return o;
+}
+
+struct json_object *json_policy(const struct cpblk_retention *p)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_put_number(o, "last", p->last);
+	json_put_number(o, "hourly", p->hourly);
+	json_put_number(o, "daily", p->daily);
+	json_put_number(o, "weekly", p->weekly);
+	json_put_number(o, "monthly", p->monthly);
+	json_put_number(o, "max_age", p->max_age);
 	return o;
 }
 

@@ -10,7 +10,8 @@
 static const char about[] =
 	"Without VOLUME: the volumes of the store, or of all open stores. With VOLUME:\n"
 	"its checkpoints, oldest first. DATA is what can be read through it, NEW what\n"
-	"was written since the checkpoint before it.";
+	"was written since the checkpoint before it, ONLY what becomes free if only it is\n"
+	"deleted.";
 
 static int list_volumes(struct tool *tool)
 {
@@ -25,8 +26,10 @@ static int list_volumes(struct tool *tool)
 		return refuse("cannot list the volumes: %s", err.text);
 	if (tool->json) {
 		list = json_object_new_array();
-		for (i = 0; i < nr; i++)
+		for (i = 0; i < nr; i++) {
+			find_unique(tool, v[i].store, v[i].head_id, &v[i].unique);
 			json_object_array_add(list, json_volume(&v[i]));
+		}
 		free(v);
 		return json_print(list, false);
 	}
@@ -56,6 +59,7 @@ static int list_volumes(struct tool *tool)
 static void put_checkpoint(struct table *t, const struct cpblk_checkpoint_info *c)
 {
 	char label[OBJECT_MAX], size[TEXT_MAX], data[TEXT_MAX], new[TEXT_MAX];
+	char only[TEXT_MAX];
 	char age[TEXT_MAX], note[NOTE_MAX];
 
 	table_cell(t, "%s", checkpoint_label(c, label));
@@ -63,6 +67,8 @@ static void put_checkpoint(struct table *t, const struct cpblk_checkpoint_info *
 	table_cell(t, "%s", show_size(c->size, size));
 	table_cell(t, "%s", show_size(c->referenced, data));
 	table_cell(t, "%s", show_size(c->written, new));
+	table_cell(t, "%s", c->unique == CPBLK_UNKNOWN ? "?" :
+		   show_size(c->unique, only));
 	table_cell(t, "%s", c->device);
 	show_note(c, note);
 	table_cell(t, "%s", note);
@@ -82,6 +88,7 @@ static int add_checkpoints(struct tool *tool, const char *store, const char *vol
 	for (i = 0; i < nr; i++) {
 		if (list[i].flags & CPBLK_POINT_HIDDEN)
 			continue;
+		find_unique(tool, store, list[i].id, &list[i].unique);
 		if (json)
 			json_object_array_add(json, json_checkpoint(&list[i]));
 		else
@@ -94,7 +101,7 @@ static int add_checkpoints(struct tool *tool, const char *store, const char *vol
 static int list_checkpoints(struct tool *tool, int argc, char **argv)
 {
 	struct table t = {
-		.columns = 7, .right = 1U << 2 | 1U << 3 | 1U << 4
+		.columns = 8, .right = 1U << 2 | 1U << 3 | 1U << 4 | 1U << 5
 	};
 	struct json_object *json = NULL;
 	struct cpblk_volume_info volume;
@@ -110,6 +117,7 @@ static int list_checkpoints(struct tool *tool, int argc, char **argv)
 	table_cell(&t, "SIZE");
 	table_cell(&t, "DATA");
 	table_cell(&t, "NEW");
+	table_cell(&t, "ONLY");
 	table_cell(&t, "DEVICE");
 	table_cell(&t, "MESSAGE");
 	for (i = 0; i < argc && rc == DONE; i++) {

@@ -99,6 +99,14 @@ int find_volume(struct tool *tool, const char *store, const char *name,
 	return refuse("cannot look up volume %s: %s", name, err.text);
 }
 
+void find_unique(struct tool *tool, const char *store, uint64_t id, uint64_t *bytes)
+{
+	/* Who may not ask, or asks for what is gone by now, gets no answer. */
+	if (*bytes == CPBLK_UNKNOWN &&
+	    cpblk_cost(tool->link, store, &id, 1, bytes, NULL))
+		*bytes = CPBLK_UNKNOWN;
+}
+
 const char *checkpoint_label(const struct cpblk_checkpoint_info *c,
 			     char label[OBJECT_MAX])
 {

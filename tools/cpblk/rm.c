@@ -195,7 +195,52 @@ static int add_argument(struct tool *tool, const char *store, const char *text,
 	return rc;
 }
 
-static int print_json(const struct set *set)
+/* What deleting the set would free: volumes with all they have. */
+static int find_cost(struct tool *tool, const char *store, const struct set *set,
+		     uint64_t *bytes)
+{
+	struct cpblk_checkpoint_info *list;
+	struct cpblk_volume_info v;
+	struct set all = { 0 };
+	struct cpblk_error err;
+	uint64_t *ids = NULL;
+	size_t i, k, nr;
+	int rc = DONE;
+
+	for (i = 0; i < set->nr && rc == DONE; i++)
+		rc = add(&all, &set->list[i]);
+	for (i = 0; i < set->nr_volumes && rc == DONE; i++) {
+		rc = find_volume(tool, store, set->volumes[i], &v);
+		if (rc == DONE)
+			rc = add(&all, &(struct cpblk_checkpoint_info){ .id = v.head_id });
+		if (rc != DONE)
+			break;
+		if (cpblk_checkpoint_list(tool->link, store, v.name, &list, &nr, &err)) {
+			rc = refuse("cannot list the checkpoints of %s: %s", v.name,
+				    err.text);
+			break;
+		}
+		for (k = 0; k < nr && rc == DONE; k++) {
+			if (!(list[k].flags & CPBLK_POINT_HIDDEN))
+				rc = add(&all, &list[k]);
+		}
+		free(list);
+	}
+	if (rc == DONE)
+		ids = calloc(all.nr + 1, sizeof(*ids));
+	for (i = 0; i < all.nr && ids; i++)
+		ids[i] = all.list[i].id;
+	if (rc == DONE && !ids)
+		rc = refuse("out of memory");
+	else if (rc == DONE && cpblk_cost(tool->link, store, ids, all.nr, bytes, &err))
+		rc = refuse("cannot find out what that would free: %s", err.text);
+	free(ids);
+	free(all.list);
+	return rc;
+}
+
+/* @bytes: NULL, or what it would free: nothing was deleted. */
+static int print_json(const struct set *set, const uint64_t *bytes)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *points = json_object_new_array();
@@ -208,18 +253,23 @@ static int print_json(const struct set *set)
 		json_object_array_add(volumes, json_object_new_string(set->volumes[i]));
 	json_object_object_add(o, "checkpoints", points);
 	json_object_object_add(o, "volumes", volumes);
+	if (bytes)
+		json_put_number(o, "would_free", *bytes);
 	return json_print(o, false);
 }
 
-static void print_set(const struct set *set, const char *is)
+static void print_set(const struct set *set, const uint64_t *bytes)
 {
-	char label[OBJECT_MAX];
+	const char *is = bytes ? "would be deleted" : "is deleted";
+	char label[OBJECT_MAX], size[TEXT_MAX];
 	size_t i;
 
 	for (i = 0; i < set->nr; i++)
 		printf("%s %s\n", checkpoint_label(&set->list[i], label), is);
 	for (i = 0; i < set->nr_volumes; i++)
 		printf("volume %s %s\n", set->volumes[i], is);
+	if (bytes)
+		printf("%s would become free\n", show_size(*bytes, size));
 }
 
 static int delete_set(struct tool *tool, const char *store, const struct set *set)
@@ -251,15 +301,18 @@ static int delete_set(struct tool *tool, const char *store, const struct set *se
 int cmd_rm(struct tool *tool, int argc, char **argv)
 {
 	struct cpblk_store_info store;
+	uint64_t bytes = 0;
 	struct number keep = { 0 };
 	struct cpblk_error err;
 	struct set set = { 0 };
-	bool volumes = false, wait = false;
+	bool volumes = false, wait = false, dry_run = false;
 	const struct option_row rows[] = {
 		{ 0, "all-but-last", "N", "all of a VOLUME but the newest N",
 		  OPTION_NUMBER, &keep },
 		{ 0, "volumes", NULL, "a VOLUME goes, with its checkpoints",
 		  OPTION_FLAG, &volumes },
+		{ 'n', "dry-run", NULL, "only say what it would free", OPTION_FLAG,
+		  &dry_run },
 		{ 'w', "wait", NULL, "until the space is free", OPTION_FLAG, &wait },
 		OPTION_JSON(tool),
 	};
@@ -278,12 +331,13 @@ int cmd_rm(struct tool *tool, int argc, char **argv)
 		rc = keep.given ? add_oldest(tool, store.name, argv[i], keep.value, &set) :
 				  add_argument(tool, store.name, argv[i], volumes, &set);
 	if (rc == DONE)
-		rc = delete_set(tool, store.name, &set);
+		rc = dry_run ? find_cost(tool, store.name, &set, &bytes) :
+			       delete_set(tool, store.name, &set);
 	if (rc == DONE && tool->json)
-		rc = print_json(&set);
+		rc = print_json(&set, dry_run ? &bytes : NULL);
 	else if (rc == DONE)
-		print_set(&set, "is deleted");
-	if (rc == DONE && wait &&
+		print_set(&set, dry_run ? &bytes : NULL);
+	if (rc == DONE && wait && !dry_run &&
 	    cpblk_store_sync(tool->link, store.name, CPBLK_SYNC_RECLAIM, &err))
 		rc = refuse("cannot wait for the space: %s", err.text);
 	free(set.list);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "retention.h"
 #include "tool.h"
 
 static const char about[] =
@@ -71,12 +72,26 @@ static int report(const struct tool *tool, const struct cpblk_snap *snap)
 	return json_print(json, false);
 }
 
+/* What no rule keeps any more goes; without a policy, all stay. */
+static int prune_one(struct tool *tool, const char *store, const char *name)
+{
+	struct json_object *unseen = tool->json ? json_object_new_array() : NULL;
+	struct cpblk_volume_info volume;
+	int rc = find_volume(tool, store, name, &volume);
+
+	if (rc == DONE && !retention_empty(&volume.policy))
+		rc = prune_volume(tool, &volume, false, false, unseen);
+	json_object_put(unseen);
+	return rc;
+}
+
 int cmd_snap(struct tool *tool, int argc, char **argv)
 {
 	struct cpblk_snap snap = { 0 };
 	struct cpblk_store_info store;
 	struct cpblk_error err;
-	bool automatic = false;
+	bool automatic = false, prune = false;
+	int i;
 	const struct option_row rows[] = {
 		{ 'n', "name", "NAME", "name of the checkpoints", OPTION_STRING,
 		  &snap.name },
@@ -84,6 +99,8 @@ int cmd_snap(struct tool *tool, int argc, char **argv)
 		  OPTION_STRING, &snap.message },
 		{ 0, "auto", NULL, "mark them as made by a program, not a person",
 		  OPTION_FLAG, &automatic },
+		{ 0, "prune", NULL, "then apply the volumes' policies", OPTION_FLAG,
+		  &prune },
 		OPTION_JSON(tool),
 	};
 	int rc = OPTIONS(tool, &argc, &argv, rows, about, 1, -1);
@@ -106,5 +123,7 @@ int cmd_snap(struct tool *tool, int argc, char **argv)
 			      argc > 1 ? " and others" : "", err.text);
 	rc = report(tool, &snap);
 	free(snap.taken);
+	for (i = 0; i < argc && prune && rc == DONE; i++)
+		rc = prune_one(tool, store.name, argv[i]);
 	return rc;
 }

@@ -88,6 +88,9 @@ static int print_one(struct tool *tool, const struct cpblk_store_info *s,
 	}
 	for (i = 0; i < nr; i++) {
 		if (json)
+			find_unique(tool, s->name, volumes[i].head_id,
+				    &volumes[i].unique);
+		if (json)
 			json_object_array_add(list, json_volume(&volumes[i]));
 		else
 			print_volume(&volumes[i]);

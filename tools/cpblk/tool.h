@@ -68,6 +68,8 @@ int cmd_restore(struct tool *tool, int argc, char **argv);
 int cmd_undo(struct tool *tool, int argc, char **argv);
 int cmd_fork(struct tool *tool, int argc, char **argv);
 int cmd_rm(struct tool *tool, int argc, char **argv);
+int cmd_policy(struct tool *tool, int argc, char **argv);
+int cmd_prune(struct tool *tool, int argc, char **argv);
 int cmd_hold(struct tool *tool, int argc, char **argv);
 int cmd_release(struct tool *tool, int argc, char **argv);
 int cmd_attach(struct tool *tool, int argc, char **argv);
@@ -195,9 +197,23 @@ int find_volume(struct tool *tool, const char *store, const char *name,
 int find_checkpoint(struct tool *tool, const char *store, const char *text,
 		    struct cpblk_checkpoint_info *info);
 
+/** find_unique() - ask for the unique size of a checkpoint or head, if it is not known */
+void find_unique(struct tool *tool, const char *store, uint64_t id, uint64_t *bytes);
+
 /** checkpoint_label() - how a checkpoint is written: VOLUME@NAME or :NUMBER */
 const char *checkpoint_label(const struct cpblk_checkpoint_info *c,
 			     char label[OBJECT_MAX]);
+
+/* ---- Retention (prune.c) ---- */
+
+/**
+ * prune_volume() - apply the policy of a volume
+ * @dry_run: only say what it would do
+ * @explain: say of those that are kept why, too
+ * @json: NULL, or a list that gets what is to be said
+ */
+int prune_volume(struct tool *tool, const struct cpblk_volume_info *v, bool dry_run,
+		 bool explain, struct json_object *json);
 
 /* ---- Numbers as text (text.c) ---- */
 
@@ -270,6 +286,7 @@ int table_end(struct table *t);
 struct json_object *json_store(const struct cpblk_store_info *s);
 struct json_object *json_volume(const struct cpblk_volume_info *v);
 struct json_object *json_checkpoint(const struct cpblk_checkpoint_info *c);
+struct json_object *json_policy(const struct cpblk_retention *p);
 struct json_object *json_new_volume(const struct cpblk_new_volume *v);
 
 /** json_put() - add a string or a number */

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Holding, deleting sets and ranges, and what is kept across closing.
+# Holding, deleting sets and ranges and what that frees, policies; and what of
+# that is kept across closing.
 #
-# timeout: 120
+# timeout: 180
 # modules: null_blk
 
 . "${0%/*}/lib.sh"
@@ -52,6 +53,57 @@ cpblk rm --all-but-last 2 vm1 | grep 'vm1@v3 stays: it is held: the last good on
 [ "$(names)" = "v3 v7 v8" ] || fail "left: $(names)"
 cpblk release vm1@v3
 expect_fail "checkpoint 'v3' is not held" cpblk release vm1@v3
+
+# What --dry-run says is what comes back, where the history branches too.
+used()
+{
+	cpblk status --json | number_of data_used
+}
+
+# must_free SET...: deleting it frees what it was said to.
+must_free()
+{
+	local before said
+
+	before=$(used)
+	said=$(cpblk rm --dry-run --json "$@" | number_of would_free)
+	[ "$(used)" = "$before" ] || fail "a dry run changed something"
+	cpblk rm --wait "$@"
+	[ $((before - $(used))) = "$said" ] ||
+		fail "deleting $*: freed $((before - $(used))), said $said"
+	ok "deleting $* freed $said bytes, as was said"
+}
+
+cpblk fork vm1@v7 vm2
+cpblk fork vm1@v3 vm3
+fill 3
+fill 7
+cpblk snap vm1@branch
+cpblk ls vm1
+cpblk ls --json vm1 | grep -q '"unique": null' && fail "a unique size is not known"
+must_free vm1@v7
+must_free vm1@v3 vm1@v8
+must_free --volumes vm3
+must_free --volumes vm2 vm1@branch
+
+# A policy, and pruning by it.
+for i in 1 2 3 4 5; do
+	cpblk snap "vm1@p$i"
+done
+cpblk policy vm1 --keep-last 2 --max-age 1d
+cpblk hold vm1@p1
+cpblk close
+cpblk open "$META" "$DATA"
+dev=$(dev_for vm1)
+cpblk policy vm1 | grep -x 'vm1: --keep-last 2 --max-age 1d'
+cpblk prune --dry-run
+[ "$(names)" = "p1 p2 p3 p4 p5" ] || fail "left: $(names)"
+cpblk prune vm1
+[ "$(names)" = "p1 p4 p5" ] || fail "left: $(names)"
+cpblk snap vm1@p6 --prune
+[ "$(names)" = "p1 p5 p6" ] || fail "left: $(names)"
+cpblk release vm1@p1
+cpblk policy vm1 --clear
 
 # The space is free when --wait comes back. What only deleted ones had: all of
 # it, as the disk is discarded.
