@@ -67,11 +67,21 @@ static void describe_volume(struct cpblk_disk *d, u64 *size, bool *readonly)
 	*readonly = d->store->readonly || info.flags & CPB_VOLUME_READONLY;
 }
 
+static noinline_for_stack void describe_its_volume(struct cpblk_disk *d,
+						   struct cpb_volume *v)
+{
+	struct cpb_volume_info info;
+
+	cpb_volume_info(v, &info);
+	d->noscan = info.flags & CPB_VOLUME_NOSCAN;
+	strscpy(d->volume_name, info.name, sizeof(d->volume_name));
+	memcpy(d->uuid, info.uuid, sizeof(d->uuid));
+}
+
 static void describe_point(struct cpblk_disk *d, u64 *size, bool *readonly)
 {
 	struct cpb_store *engine = d->store->engine;
 	struct cpb_point_info point;
-	struct cpb_volume_info info;
 	struct cpb_volume *v;
 
 	cpb_point_info(engine, d->point, &point);
@@ -79,12 +89,8 @@ static void describe_point(struct cpblk_disk *d, u64 *size, bool *readonly)
 	d->volume_id = point.volume;
 	strscpy(d->point_name, point.name, sizeof(d->point_name));
 	v = cpb_volume_by_id(engine, point.volume);
-	if (v) {
-		cpb_volume_info(v, &info);
-		d->noscan = info.flags & CPB_VOLUME_NOSCAN;
-		strscpy(d->volume_name, info.name, sizeof(d->volume_name));
-		memcpy(d->uuid, info.uuid, sizeof(d->uuid));
-	}
+	if (v)
+		describe_its_volume(d, v);
 	*size = point.size;
 	*readonly = true;
 }

@@ -54,12 +54,20 @@ struct cpb_point *cpblk_find_point(struct cpblk_store *s,
 	return info.flags & HIDDEN_FLAGS ? NULL : p;
 }
 
+static noinline_for_stack void volume_name(struct cpb_volume *v,
+					   char name[CPB_NAME_LEN])
+{
+	struct cpb_volume_info info;
+
+	cpb_volume_info(v, &info);
+	strscpy(name, info.name, CPB_NAME_LEN);
+}
+
 /** cpblk_describe_point() - names and numbers of a checkpoint; lists held */
 void cpblk_describe_point(struct cpblk_store *s, struct cpb_point *p,
 			  struct cpblk_taken *t)
 {
 	struct cpb_point_info point;
-	struct cpb_volume_info info;
 	struct cpb_volume *v;
 
 	cpb_point_info(s->engine, p, &point);
@@ -68,10 +76,8 @@ void cpblk_describe_point(struct cpblk_store *s, struct cpb_point *p,
 	strscpy(t->name, point.name, sizeof(t->name));
 	t->volume[0] = '\0';
 	v = cpb_volume_by_id(s->engine, point.volume);
-	if (v) {
-		cpb_volume_info(v, &info);
-		strscpy(t->volume, info.name, sizeof(t->volume));
-	}
+	if (v)
+		volume_name(v, t->volume);
 }
 
 static struct cpb_point *find_point(struct cpblk_store *s,

@@ -615,7 +615,7 @@ void cpb_work_add(struct cpb_point *p);
 __printf(3, 4)
 int cpb_refuse(int err, char *why, const char *fmt, ...);
 int cpb_may_change(struct cpb_store *s, char *why);
-unsigned long cpb_lock_ready(struct cpb_store *s);
+unsigned long cpb_lock_ready(struct cpb_store *s) __acquires(&s->lock);
 void cpb_log_op(struct cpb_store *s, u32 type, u64 volume, u64 id,
 		const struct cpb_op *o, const u64 *words, unsigned int nr);
 int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *op,

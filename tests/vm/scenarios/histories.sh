@@ -83,7 +83,7 @@ for ((h = 1; h <= histories; h++)); do
 	cpblk format --force s "$META" "$DATA" >/dev/null
 	cpblk open "$META" "$DATA" >/dev/null
 	cpblk create vol 8M >/dev/null
-	for ((i = 0; i < 25; i++)); do
+	for ((i = 0; i < 20; i++)); do
 		step
 	done
 	[ $((h % 2)) = 0 ] || last_words
