@@ -331,6 +331,8 @@ bool cpb_dirty(struct cpb_store *s);
 /**
  * cpb_reap() - one bounded step of reclaiming deleted checkpoints  [sleeps]
  *
+ * Operations on the history wait for the step, not the other way round.
+ *
  * Return: 1 if there is more to do now, 0 if not, or an error.
  */
 int cpb_reap(struct cpb_store *s);

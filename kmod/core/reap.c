@@ -633,15 +633,30 @@ static int step(struct cpb_store *s, struct cpb_point *c, struct cpb_point **don
 /* A point that nothing links to any more. */
 static void forget(struct cpb_store *s, struct cpb_point *c)
 {
-	unsigned long flags;
-
-	port_mutex_lock(&s->lists);
-	flags = port_lock(&s->lock);
-	list_del_init(&c->dead->dirty);
-	port_unlock(&s->lock, flags);
 	cpb_ids_del(&s->points, c->id);
-	port_mutex_unlock(&s->lists);
 	cpb_point_free(c);
+}
+
+/*
+ * A step reads the history and changes it, in more than one turn of the tree
+ * lock: operations on the history stay out. They are not to wait for a commit
+ * that has meta, so this does, and then comes behind them.
+ */
+static bool enter(struct cpb_store *s)
+{
+	port_mutex_lock(&s->meta);
+	if (port_mutex_trylock(&s->lists))
+		return true;
+	port_mutex_unlock(&s->meta);
+	port_mutex_lock(&s->lists);
+	port_mutex_unlock(&s->lists);
+	return false;
+}
+
+static void leave(struct cpb_store *s)
+{
+	port_mutex_unlock(&s->lists);
+	port_mutex_unlock(&s->meta);
 }
 
 int cpb_reap(struct cpb_store *s)
@@ -653,14 +668,15 @@ int cpb_reap(struct cpb_store *s)
 
 	if (s->broken || !s->writable)
 		return 0;
-	port_mutex_lock(&s->meta);
+	if (!enter(s))
+		return 1;
 	flags = port_lock(&s->lock);
 	c = list_first_entry_or_null(&s->work, struct cpb_point, work);
 	if (c)
 		list_del_init(&c->work);
 	port_unlock(&s->lock, flags);
 	if (!c) {
-		port_mutex_unlock(&s->meta);
+		leave(s);
 		return 0;
 	}
 	looked = s->nr_looked;
@@ -672,6 +688,7 @@ int cpb_reap(struct cpb_store *s)
 	flags = port_lock(&s->lock);
 	if (done) {
 		list_del_init(&done->work);
+		list_del_init(&done->dead->dirty);
 		cpb_slot_put(s, done->slot);
 		s->nr_hidden--;
 	} else if (err == 1 && list_empty(&c->work)) {
@@ -680,8 +697,8 @@ int cpb_reap(struct cpb_store *s)
 	if (err >= 0)
 		err = !list_empty(&s->work);
 	port_unlock(&s->lock, flags);
-	port_mutex_unlock(&s->meta);
 	if (done)
 		forget(s, done);
+	leave(s);
 	return err;
 }

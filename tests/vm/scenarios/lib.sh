@@ -103,11 +103,11 @@ points()
 	local how=$1 rc=0 last
 
 	shift
-	"$@" >/tmp/points || rc=$?
-	cat /tmp/points
+	"$@" >/tmp/points 2>/tmp/points.errors || rc=$?
+	cat /tmp/points /tmp/points.errors
 	last=$(tail -n 1 /tmp/points)
 	[[ $last =~ ^([0-9]+)\ points,\ ([0-9]+)\ violations$ ]] ||
-		fail "$1 did not get to its end"
+		fail "$1 did not get to its end: $(tail -n 1 /tmp/points.errors)"
 	figure "powercut_points_$how" "${BASH_REMATCH[1]}"
 	figure "powercut_violations_$how" "${BASH_REMATCH[2]}"
 	[ $rc = 0 ] || fail "$1 found ${BASH_REMATCH[2]} violations"
