@@ -156,23 +156,6 @@ static void make_dir(struct cpb_store *s, u64 addr)
 		port_free_block(page);
 }
 
-/** cpb_blocks_release() - blocks that a durable transaction let go of are free */
-void cpb_blocks_release(struct cpb_store *s, struct cpb_buf *b)
-{
-	unsigned long flags;
-	struct cpb_seg *seg;
-	u64 i;
-
-	cpb_for_each_seg(seg, b) {
-		flags = port_lock(&s->blocks.lock);
-		for (i = 0; i < seg->used; i++)
-			set_free(&s->blocks, seg->word[i]);
-		s->blocks.released++;
-		port_unlock(&s->blocks.lock, flags);
-	}
-	cpb_buf_drop(b);
-}
-
 /**
  * cpb_blocks_available() - blocks that are free, or will be without help
  * @s: the store
@@ -218,6 +201,35 @@ static void drop_cache(struct cpb_blocks *b, struct cpb_node *n)
 	WRITE_ONCE(b->dir[n->addr >> DIR_SHIFT][n->addr & (DIR_SIZE - 1)], NULL);
 	n->flags &= ~CPB_NODE_CACHED;
 	b->cached--;
+}
+
+/**
+ * cpb_blocks_release() - blocks that a durable transaction let go of are free
+ * @s: the store
+ * @b: their addresses; it is emptied
+ */
+void cpb_blocks_release(struct cpb_store *s, struct cpb_buf *b)
+{
+	unsigned long flags;
+	struct cpb_node *n;
+	struct cpb_seg *seg;
+	u64 i;
+
+	cpb_for_each_seg(seg, b) {
+		flags = port_lock(&s->blocks.lock);
+		for (i = 0; i < seg->used; i++) {
+			/* Who was reading it when it was let go of put it back. */
+			n = cpb_node_find(s, seg->word[i]);
+			if (n) {
+				drop_cache(&s->blocks, n);
+				port_rcu_call(&n->rcu, free_node);
+			}
+			set_free(&s->blocks, seg->word[i]);
+		}
+		s->blocks.released++;
+		port_unlock(&s->blocks.lock, flags);
+	}
+	cpb_buf_drop(b);
 }
 
 /**

@@ -319,7 +319,8 @@ static int compare(const void *a, const void *b)
  * @d: the deadlist
  * @entry: the entry
  *
- * Meta is held. If the owner's parent is hidden and has other children, it is
+ * Meta is held, and the tree lock, as a checkpoint gives a deadlist another
+ * owner. If the owner's parent is hidden and has other children, the entry is
  * to be looked for in their lists. When there are too many of these, whole
  * lists will be compared instead.
  */
@@ -345,6 +346,7 @@ void cpb_dead_unswept(struct cpb_store *s, struct cpb_deadset *d,
 static int insert_sorted(struct cpb_store *s, u64 txn, struct cpb_deadset *d,
 			 u64 *pair, unsigned int nr)
 {
+	unsigned long flags;
 	unsigned int i;
 	int err;
 
@@ -364,7 +366,9 @@ static int insert_sorted(struct cpb_store *s, u64 txn, struct cpb_deadset *d,
 		err = cpb_dead_insert(s, txn, entry);
 		if (err)
 			return err;
+		flags = port_lock(&s->lock);
 		cpb_dead_unswept(s, d, entry);
+		port_unlock(&s->lock, flags);
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 static int sim_read(void *ctx, u64 block, void *data)
 {
+	void (*on_read)(void *arg);
 	struct sim *d = ctx;
 
 	if (block >= d->meta_blocks)
@@ -16,6 +17,10 @@ static int sim_read(void *ctx, u64 block, void *data)
 		memcpy(data, d->meta[block], CPB_BLOCK_SIZE);
 	else
 		memset(data, 0, CPB_BLOCK_SIZE);
+	on_read = d->on_read;
+	d->on_read = NULL;
+	if (on_read)
+		on_read(d->on_read_arg);
 	return 0;
 }
 

@@ -19,6 +19,8 @@ struct sim {
 	u64 time;
 	unsigned int kicked;	/* CPB_KICK_* since it was last cleared */
 	u64 writes, flushes;	/* of metadata blocks, of either device */
+	void (*on_read)(void *);	/* called behind a read of metadata, once */
+	void *on_read_arg;
 	long fail_write;	/* this many writes from now, writes fail; < 0: never */
 };
 
