@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What fsync() costs: flushes that the devices get for each, with both parts of
+# a store on disks of their own and on one disk; and with sixteen streams at
+# once, how many of them one commit serves. The devices do the counting.
+#
+# timeout: 120
+# modules: null_blk
+
+. "${0%/*}/lib.sh"
+
+# A disk with a cache that takes its time, as sleeping is what groups commits.
+slow_disk()
+{
+	make_null_blk "$1" "$2" 64 irqmode=2 completion_nsec=200000 hw_queue_depth=16
+}
+
+# flushed DISK...: the flushes that they have completed
+flushed()
+{
+	local disk sum=0 stat
+
+	for disk; do
+		read -ra stat <"/sys/block/${disk#/dev/}/stat"
+		sum=$((sum + stat[15]))
+	done
+	echo $sum
+}
+
+# writes DISK: the write requests that it has completed
+writes()
+{
+	local stat
+
+	read -ra stat <"/sys/block/${1#/dev/}/stat"
+	echo "${stat[4]}"
+}
+
+# ratio FIGURE NUMBER OF MOST: NUMBER / OF is MOST at most
+ratio()
+{
+	local value
+
+	value=$(awk -v a="$2" -v b="$3" 'BEGIN { printf "%.2f", a / b }')
+	figure "$1" "$value"
+	awk -v v="$value" -v most="$4" 'BEGIN { exit v > most }' ||
+		fail "$1 is $value, more than $4"
+}
+
+# stream JOBS WRITES: each job writes that often, with an fsync() behind each
+stream()
+{
+	fio --name=stream --filename="$(dev_for vm)" --ioengine=psync --rw=randwrite \
+		--bs=4k --size=8M --offset_increment=1M --numjobs="$1" \
+		--io_size=$(($2 * 4))k --norandommap --fsync=1 --direct=1 \
+		--output-format=terse --output=/tmp/fio.out
+}
+
+count=$(by_speed 1000 200)
+# The trees are not written back meanwhile: that has flushes of its own.
+interval=/sys/module/cpblk/parameters/flush_interval
+at_exit eval "echo $(<$interval) >$interval"
+echo 3600 >$interval
+
+slow_disk meta 64
+META=$REPLY
+slow_disk data 256
+DATA=$REPLY
+cpblk format two "$META" "$DATA"
+cpblk open "$META" "$DATA"
+cpblk create vm 64M
+before=$(flushed "$META" "$DATA")
+written=$(writes "$META")
+stream 1 "$count"
+ratio flushes_per_fsync_two_disks $(($(flushed "$META" "$DATA") - before)) "$count" 2
+# These have FUA, so it is not counted as a flush of its own.
+ratio journal_writes_per_fsync $(($(writes "$META") - written)) "$count" 1.1
+
+# One commit is one flush of the data device.
+before=$(flushed "$DATA")
+stream 16 $((count / 4))
+ratio commits_per_fsync_16 $(($(flushed "$DATA") - before)) $((count * 4)) 0.5
+finish_store two "$META" "$DATA"
+
+slow_disk disk 320
+disk=$REPLY
+printf '%s\n' 'label: gpt' 'size=64MiB' 'size=240MiB' | sfdisk -q "$disk"
+META=$disk$([[ $disk = *[0-9] ]] && echo p || :)1
+DATA=${META%1}2
+wait_for 5 test -b "$DATA"
+cpblk format one "$META" "$DATA"
+cpblk open "$META" "$DATA"
+cpblk create vm 64M
+before=$(flushed "$disk")
+stream 1 "$count"
+ratio flushes_per_fsync_one_disk $(($(flushed "$disk") - before)) "$count" 1
+finish_store one "$META" "$DATA"
