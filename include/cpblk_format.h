@@ -306,6 +306,34 @@ struct cpb_disk_root {
 
 #define CPB_BITMAPS_MAX		((CPB_META_BLOCKS_MAX + CPB_SPACE_BITS - 1) / CPB_SPACE_BITS)
 
+/*
+ * Options of a store, by number: a number is never given to something else.
+ * kmod/core/options.c has their names, units, ranges and defaults.
+ */
+enum cpb_option {
+	CPB_OPTION_WARN_DATA = 1,
+	CPB_OPTION_WARN_META,
+	CPB_OPTION_AUTO_DELETE,
+	CPB_OPTION_RECLAIM_LATENCY,
+	CPB_OPTION_DISCARD,
+	CPB_OPTION_DISCARD_BATCH,
+	CPB_OPTION_FLUSH_INTERVAL,
+	CPB_OPTION_ZERO_DETECT,
+
+	CPB_OPTION_END
+};
+
+#define CPB_OPTION_SLOTS	32
+
+/**
+ * struct cpb_disk_options - options of a store
+ * @value: by enum cpb_option: the value plus 1, or 0: the default. What this
+ *	version has no option for is carried along
+ */
+struct cpb_disk_options {
+	__le32 value[CPB_OPTION_SLOTS];
+};
+
 /**
  * struct cpb_disk_super - superblock
  * @h: header; @h.txn is the transaction that this block makes durable
@@ -338,6 +366,7 @@ struct cpb_disk_root {
  * @dead_nodes: how many blocks it has
  * @label_crc: CRC-32C of the label's @cookie, so that two stores made from one
  *	image can't have their devices exchanged
+ * @options: of the store
  * @bitmap_place: bit I: which place of bitmap I is current
  */
 struct cpb_disk_super {
@@ -369,7 +398,8 @@ struct cpb_disk_super {
 	struct cpb_disk_root space;
 	struct cpb_disk_root dead;
 	__le64 dead_nodes;
-	__u8 reserved[256];
+	struct cpb_disk_options options;
+	__u8 reserved[128];
 	__le64 bitmap_place[(CPB_BITMAPS_MAX + 63) / 64];
 };
 
@@ -427,6 +457,7 @@ enum cpb_set_field {
 	CPB_SET_HOLD = 1,	/* of checkpoint @target, for the reason in @text */
 	CPB_SET_RELEASE,	/* no hold any more */
 	CPB_SET_POLICY,		/* of the volume: struct cpb_disk_policy in @text */
+	CPB_SET_OPTIONS,	/* of the store: struct cpb_disk_options in @text */
 };
 
 /** struct cpb_disk_record - how every record starts; @size in bytes, of 8 */
@@ -462,7 +493,7 @@ struct cpb_disk_record_unmap {
  * @name_len: bytes of @text that are a name
  * @text_len: length of @text, without the padding to a multiple of 8
  * @uuid: of a new volume
- * @text: name, then message, then IDs or a policy
+ * @text: name, then message, then IDs, a policy or options
  */
 struct cpb_disk_record_op {
 	struct cpb_disk_record r;

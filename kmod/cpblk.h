@@ -195,6 +195,7 @@ extern const struct cpb_ops cpblk_engine_ops;
 int cpblk_work_init(struct cpblk_store *s);
 void cpblk_work_start(struct cpblk_store *s);
 void cpblk_work_stop(struct cpblk_store *s);
+void cpblk_options_changed(struct cpblk_store *s);
 void cpblk_work_exit(struct cpblk_store *s);
 void cpblk_kick(void *ctx, unsigned int why);
 

@@ -39,6 +39,20 @@ static bool put_counters(struct sk_buff *skb, const struct cpb_status *st)
 	return true;
 }
 
+static bool put_options(struct sk_buff *skb, struct cpblk_store *s)
+{
+	struct nlattr *nest = nla_nest_start(skb, CPBLK_A_OPTIONS);
+	unsigned int i;
+
+	if (!nest)
+		return false;
+	for (i = 1; i < CPB_OPTION_END; i++)
+		if (nla_put_u32(skb, i, cpb_option(s->engine, i)))
+			return false;
+	nla_nest_end(skb, nest);
+	return true;
+}
+
 static bool put_store(struct sk_buff *skb, struct cpblk_store *s)
 {
 	struct cpb_status st;
@@ -75,7 +89,7 @@ static bool put_store(struct sk_buff *skb, struct cpblk_store *s)
 	       cpblk_put_u64(skb, CPBLK_A_NR_VOLUMES, st.nr_volumes) &&
 	       cpblk_put_u64(skb, CPBLK_A_NR_CHECKPOINTS, st.nr_checkpoints) &&
 	       cpblk_put_u64(skb, CPBLK_A_NR_HIDDEN, st.nr_hidden) &&
-	       put_counters(skb, &st);
+	       put_counters(skb, &st) && put_options(skb, s);
 }
 
 /* What a head and a checkpoint have in common. */

@@ -20,6 +20,17 @@ static_assert(CPBLK_HOLD_MAX + 1 == CPB_HOLD_LEN);
 static_assert(CPBLK_UUID_LEN == CPB_UUID_LEN);
 static_assert(CPBLK_VOLUME_READONLY == CPB_VOLUME_READONLY);
 static_assert(CPBLK_VOLUME_NOSCAN == CPB_VOLUME_NOSCAN);
+/* Options have the same numbers on the disk and here. */
+static_assert(CPBLK_OPTION_MAX + 1 == CPB_OPTION_END);
+static_assert(CPBLK_OPTION_WARN_DATA == (int)CPB_OPTION_WARN_DATA);
+static_assert(CPBLK_OPTION_WARN_META == (int)CPB_OPTION_WARN_META);
+static_assert(CPBLK_OPTION_AUTO_DELETE == (int)CPB_OPTION_AUTO_DELETE);
+static_assert(CPBLK_OPTION_RECLAIM_LATENCY == (int)CPB_OPTION_RECLAIM_LATENCY);
+static_assert(CPBLK_OPTION_DISCARD == (int)CPB_OPTION_DISCARD);
+static_assert(CPBLK_OPTION_DISCARD_BATCH == (int)CPB_OPTION_DISCARD_BATCH);
+static_assert(CPBLK_OPTION_FLUSH_INTERVAL == (int)CPB_OPTION_FLUSH_INTERVAL);
+static_assert(CPBLK_OPTION_ZERO_DETECT == (int)CPB_OPTION_ZERO_DETECT);
+static_assert(CPBLK_OPTION_DEFAULT == CPB_OPTION_DEFAULT);
 
 atomic_t cpblk_changes = ATOMIC_INIT(1);
 
@@ -412,6 +423,25 @@ static int policy_set(struct cpblk_store *s, struct genl_info *info, char *why)
 	return cpblk_policy_set(s, get_str(info, CPBLK_A_VOLUME), &policy, why);
 }
 
+static int options_set(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	struct cpb_setting set[CPBLK_OPTION_MAX];
+	unsigned int nr = 0;
+	struct nlattr *pos;
+	int rem, ret;
+
+	nla_for_each_nested(pos, info->attrs[CPBLK_A_OPTIONS], rem) {
+		if (nr == ARRAY_SIZE(set))
+			return cpblk_refuse(why, -EINVAL, "an option is named twice");
+		set[nr].option = nla_type(pos);
+		set[nr++].value = nla_get_u32(pos);
+	}
+	ret = cpb_set_options(s->engine, set, nr, why);
+	if (!ret)
+		cpblk_options_changed(s);
+	return ret;
+}
+
 static int attach(struct cpblk_store *s, struct genl_info *info, char *why)
 {
 	char device[DISK_NAME_LEN];
@@ -474,6 +504,7 @@ static const struct op ops[CPBLK_CMD_MAX + 1] = {
 	[CPBLK_CMD_RELEASE] = { release },
 	[CPBLK_CMD_POLICY_SET] = { policy_set, false, { CPBLK_A_VOLUME } },
 	[CPBLK_CMD_COST] = { cost, true, { CPBLK_A_CHECKPOINT_IDS } },
+	[CPBLK_CMD_OPTIONS_SET] = { options_set, false, { CPBLK_A_OPTIONS } },
 };
 
 static int run_op(const struct op *op, struct cpblk_store *s,
@@ -694,6 +725,22 @@ static const struct nla_policy policy_set_policy[] = {
 	[CPBLK_A_POLICY] = NLA_POLICY_NESTED(retention_policy),
 };
 
+static const struct nla_policy options_policy[] = {
+	[CPBLK_OPTION_WARN_DATA] = { .type = NLA_U32 },
+	[CPBLK_OPTION_WARN_META] = { .type = NLA_U32 },
+	[CPBLK_OPTION_AUTO_DELETE] = { .type = NLA_U32 },
+	[CPBLK_OPTION_RECLAIM_LATENCY] = { .type = NLA_U32 },
+	[CPBLK_OPTION_DISCARD] = { .type = NLA_U32 },
+	[CPBLK_OPTION_DISCARD_BATCH] = { .type = NLA_U32 },
+	[CPBLK_OPTION_FLUSH_INTERVAL] = { .type = NLA_U32 },
+	[CPBLK_OPTION_ZERO_DETECT] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy options_set_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_OPTIONS] = NLA_POLICY_NESTED(options_policy),
+};
+
 #define POLICY(p)	.policy = p, .maxattr = ARRAY_SIZE(p) - 1
 #define CHANGE(c, p)	\
 	{ .cmd = c, .doit = op_doit, .flags = GENL_ADMIN_PERM, POLICY(p) }
@@ -741,6 +788,7 @@ static const struct genl_ops genl_ops[] = {
 	CHANGE(CPBLK_CMD_RELEASE, checkpoint_policy),
 	CHANGE(CPBLK_CMD_POLICY_SET, policy_set_policy),
 	CHANGE(CPBLK_CMD_COST, cost_policy),
+	CHANGE(CPBLK_CMD_OPTIONS_SET, options_set_policy),
 };
 
 static const struct genl_multicast_group genl_groups[] = {

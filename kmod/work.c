@@ -22,15 +22,8 @@
  * data device wait for nobody. The ios' mempool is waited for in submit_bio()
  * alone.
  */
-#include <linux/module.h>
-
 #include "cpblk.h"
 #include "event.h"
-
-static unsigned int flush_interval = 5;
-module_param(flush_interval, uint, 0644);
-MODULE_PARM_DESC(flush_interval,
-		 "seconds after which completed writes are made durable unasked (0: never; default 5)");
 
 /* Ticks after which the trees are written back without another reason. */
 #define TICKS_DIRTY	6
@@ -85,12 +78,9 @@ static void failed_work(struct work_struct *work)
 	cpblk_event_store(CPBLK_EVENT_STORE_FAILED, s, st.error);
 }
 
-static void tick(struct cpblk_store *s)
+static unsigned int flush_interval(struct cpblk_store *s)
 {
-	unsigned int seconds = clamp(flush_interval, 1U, 3600U);
-
-	/* Also where it does nothing, as that may be changed. */
-	queue_delayed_work(s->flush_wq, &s->tick_work, seconds * HZ);
+	return cpb_option(s->engine, CPB_OPTION_FLUSH_INTERVAL);
 }
 
 static void tick_work(struct work_struct *work)
@@ -98,13 +88,28 @@ static void tick_work(struct work_struct *work)
 	struct cpblk_store *s = container_of(to_delayed_work(work),
 					     struct cpblk_store, tick_work);
 
-	if (!flush_interval || !cpb_dirty(s->engine))
+	unsigned int seconds = flush_interval(s);
+
+	if (!cpb_dirty(s->engine))
 		s->dirty_ticks = 0;
 	else if (++s->dirty_ticks % TICKS_DIRTY)
 		cpb_flush(s->engine);
 	else
 		cpblk_kick(s, CPB_KICK_COMMIT);
-	tick(s);
+	if (seconds)
+		queue_delayed_work(s->flush_wq, &s->tick_work, seconds * HZ);
+}
+
+/** cpblk_options_changed() - act on options that are not looked at each time */
+void cpblk_options_changed(struct cpblk_store *s)
+{
+	unsigned int seconds = flush_interval(s);
+
+	/* Counted anew: it may have been a long time, or never. */
+	if (seconds)
+		mod_delayed_work(s->flush_wq, &s->tick_work, seconds * HZ);
+	else
+		cancel_delayed_work_sync(&s->tick_work);
 }
 
 /** cpblk_kick() - the engine has work; any context */
@@ -135,7 +140,7 @@ void cpblk_work_start(struct cpblk_store *s)
 	if (s->readonly)
 		return;
 	cpblk_kick(s, CPB_KICK_RELEASE | CPB_KICK_REFILL | CPB_KICK_REAP);
-	tick(s);
+	cpblk_options_changed(s);
 }
 
 /** cpblk_work_stop() - end the background work; kicks are not heard any more */

@@ -27,6 +27,7 @@ struct cut {
 	struct list_head objects;
 	u64 lsn, epoch, next_id, next_volume;
 	u32 object_slots;
+	struct cpb_disk_options options;
 };
 
 static_assert(sizeof(struct object_copy) <= CPB_BLOCK_SIZE, "object copy");
@@ -59,7 +60,7 @@ bool cpb_dirty(struct cpb_store *s)
 
 	return READ_ONCE(t->nr_dirty) || READ_ONCE(t->blocks.words) ||
 	       READ_ONCE(s->slots.nr_dirty) || READ_ONCE(s->nr_runs) ||
-	       READ_ONCE(s->nr_dead);
+	       READ_ONCE(s->nr_dead) || READ_ONCE(s->options_changed);
 }
 
 static void copies_free(struct list_head *objects)
@@ -121,6 +122,8 @@ static void make_cut(struct cpb_store *s, struct cut *c)
 	c->next_id = s->next_id;
 	c->next_volume = s->next_volume;
 	c->object_slots = s->slots.nr;
+	c->options = s->options;
+	s->options_changed = false;
 	s->space.change = 0;
 	s->nr_runs = 0;
 	s->nr_dead = 0;
@@ -286,6 +289,7 @@ static void fill_super(struct cpb_store *s, const struct cut *c,
 	put_root(&sb->space, &s->space.table);
 	put_root(&sb->dead, &s->dead);
 	sb->dead_nodes = cpu_to_le64(s->dead_nodes);
+	sb->options = c->options;
 	for (i = 0; i < ARRAY_SIZE(s->bitmap_place); i++)
 		sb->bitmap_place[i] = cpu_to_le64(s->bitmap_place[i]);
 }

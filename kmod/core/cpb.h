@@ -144,6 +144,39 @@ struct cpb_status {
 /** cpb_status() - fill @st  [any] */
 void cpb_status(struct cpb_store *s, struct cpb_status *st);
 
+/* ---- Options ---- */
+
+/**
+ * struct cpb_option_info - what is to know of an option
+ * @name: as users write it
+ * @unit: of its values, or empty; from 0 to 1 without one: off and on
+ * @min: smallest value
+ * @max: greatest
+ * @def: where none was set
+ * @help: what it does
+ */
+struct cpb_option_info {
+	const char *name, *unit;
+	u32 min, max, def;
+	const char *help;
+};
+
+/* By enum cpb_option; 0 is none. */
+extern const struct cpb_option_info cpb_options[CPB_OPTION_END];
+
+/** cpb_option() - what an option of a store is set to, or its default  [any] */
+u32 cpb_option(struct cpb_store *s, enum cpb_option option);
+
+/** struct cpb_setting - a value for an option, or CPB_OPTION_DEFAULT */
+#define CPB_OPTION_DEFAULT	(~0U)
+struct cpb_setting {
+	u32 option, value;
+};
+
+/** cpb_set_options() - set options, all or none, durable; -EINVAL: a value that can't be  [sleeps] */
+int cpb_set_options(struct cpb_store *s, const struct cpb_setting *set,
+		    unsigned int nr, char *why);
+
 /* ---- Looking things up: the list is stable under cpb_hold_lists() ---- */
 
 /** cpb_hold_lists() - no volume or checkpoint comes or goes until cpb_drop_lists()  [sleeps] */

@@ -415,6 +415,8 @@ struct cpb_store {
 	u64 bitmap_place[ARRAY_SIZE(((struct cpb_disk_super *)0)->bitmap_place)];
 	u64 meta_used;			/* as of the last commit; meta */
 	u32 label_crc;
+	struct cpb_disk_options options; /* lists and the tree lock; read without */
+	bool options_changed;		/* since the last commit; the tree lock */
 
 	u64 nr_commits, nr_log_writes, nr_log_blocks, nr_written, nr_steps;
 	atomic_long_t nr_misses;
@@ -640,6 +642,11 @@ void cpb_remove_apply(struct cpb_volume *v);
 unsigned int cpb_set_words(u64 field);
 int cpb_replay_set(struct cpb_store *s, struct cpb_volume *v, struct cpb_point *p,
 		   const struct cpb_op *o, const u8 *words);
+
+/* ---- options.c ---- */
+
+bool cpb_options_ok(const struct cpb_disk_options *o);
+int cpb_replay_options(struct cpb_store *s, const u8 *words);
 
 /* ---- log.c ---- */
 

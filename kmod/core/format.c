@@ -12,6 +12,7 @@ static_assert(sizeof(struct cpb_disk_dead_child) == 40, "dead child");
 static_assert(sizeof(struct cpb_disk_index) == 16, "index");
 static_assert(CPB_META_BLOCKS_MAX <= 1ULL << CPB_REF_TXN_SHIFT, "reference");
 static_assert(sizeof(struct cpb_disk_policy) == 32, "policy");
+static_assert(sizeof(struct cpb_disk_options) == 128, "options");
 static_assert(sizeof(struct cpb_disk_super) <= CPB_BLOCK_SIZE, "superblock");
 static_assert(sizeof(struct cpb_disk_label) <= CPB_BLOCK_SIZE, "label");
 static_assert(sizeof(struct cpb_disk_batch) == 80, "batch");

@@ -124,7 +124,14 @@ int cpb_set_policy(struct cpb_volume *v, const struct cpb_policy *policy, char *
 /** cpb_set_words() - how many words of a SET record follow its text */
 unsigned int cpb_set_words(u64 field)
 {
-	return field == CPB_SET_POLICY ? POLICY_WORDS : 0;
+	switch (field) {
+	case CPB_SET_POLICY:
+		return POLICY_WORDS;
+	case CPB_SET_OPTIONS:
+		return sizeof(struct cpb_disk_options) / sizeof(u64);
+	default:
+		return 0;
+	}
 }
 
 /**
@@ -158,6 +165,8 @@ int cpb_replay_set(struct cpb_store *s, struct cpb_volume *v, struct cpb_point *
 		memcpy(&policy, words, sizeof(policy));
 		policy_locked(v, &policy);
 		return 0;
+	case CPB_SET_OPTIONS:
+		return cpb_replay_options(s, words);
 	default:
 		return -EUCLEAN;
 	}

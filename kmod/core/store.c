@@ -176,6 +176,7 @@ static int use_super(struct cpb_store *s, const struct cpb_disk_super *sb,
 	s->label_crc = le32_to_cpu(sb->label_crc);
 	s->dead_nodes = le64_to_cpu(sb->dead_nodes);
 	s->slots.nr = le64_to_cpu(sb->object_slots);
+	s->options = sb->options;
 	for (i = 0; i < ARRAY_SIZE(s->bitmap_place); i++)
 		s->bitmap_place[i] = le64_to_cpu(sb->bitmap_place[i]);
 
@@ -203,6 +204,7 @@ static int use_super(struct cpb_store *s, const struct cpb_disk_super *sb,
 	    s->log.head.seq >= COUNTER_MAX || s->dead_nodes > s->meta_blocks ||
 	    s->slots.nr % (CPB_OBJECTS_PER_BLOCK * BITS_PER_LONG) ||
 	    le64_to_cpu(sb->object_slots) > s->meta_blocks * CPB_OBJECTS_PER_BLOCK ||
+	    !cpb_options_ok(&s->options) ||
 	    get_root(&sb->objects, &s->objects, 0) ||
 	    get_root(&sb->space, &s->space.table, 0) ||
 	    get_root(&sb->dead, &s->dead, 1))

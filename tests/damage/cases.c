@@ -36,7 +36,8 @@ static const struct field super_fields[] = {
 	F(cpb_disk_super, space.ref), F(cpb_disk_super, space.level),
 	F(cpb_disk_super, space.pad), F(cpb_disk_super, dead.ref),
 	F(cpb_disk_super, dead.level), F(cpb_disk_super, dead.pad),
-	F(cpb_disk_super, dead_nodes), F(cpb_disk_super, reserved),
+	F(cpb_disk_super, dead_nodes), F(cpb_disk_super, options),
+	F(cpb_disk_super, reserved),
 	F(cpb_disk_super, bitmap_place[0]),
 };
 

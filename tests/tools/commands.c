@@ -81,7 +81,7 @@ Test(commands, wrong_usage)
 Test(commands, help)
 {
 	static const char *const names[] = {
-		"format", "open", "close", "status", "check", "sync", "events", "create",
+		"format", "open", "close", "status", "check", "sync", "events", "set", "create",
 		"remove", "resize", "ls", "snap", "log", "restore", "undo", "fork",
 		"rm", "hold", "release", "policy", "prune", "attach", "detach",
 	};
@@ -367,6 +367,42 @@ Test(commands, rm_dry_run)
 	cr_expect_eq(run("rm", "-n", "--volumes", "vm1", "vm1@v1", "--json", NULL), 0);
 	cr_expect_str_eq(field(json(out), "would_free"), "2150629376");
 	cr_expect_eq(run("rm", "-n", "vm1@v9", NULL), 1);
+	asked("");
+}
+
+Test(commands, set)
+{
+	cr_expect_eq(run("set", NULL), 0);
+	says(out, "warn-data        80 %    80 %     0 to 100");
+	says(out, "discard-batch    16 MiB  64 MiB   1 to 4096");
+	says(out, "zero-detect      on      off      off, on");
+	cr_expect_eq(run("set", "--help", NULL), 0);
+	says(out, "flush-interval");
+	cr_expect_eq(run("set", "warn-data=90%", "zero-detect=off", "discard=on",
+			 "reclaim-latency=default", NULL), 0);
+	asked("set tank 1=90 8=0 5=1 4=4294967295");
+	cr_expect_eq(run("set", "--json", "discard-batch=4096MiB", NULL), 0);
+	asked("set tank 6=4096");
+	says(out, "\"option\": \"discard-batch\"");
+	fake_refuse(EROFS, "store 'tank' is read-only");
+	cr_expect_eq(run("set", "warn-meta=0", NULL), 1);
+	says(err, "cannot set options of store tank: store 'tank' is read-only");
+}
+
+Test(commands, set_wrong)
+{
+	cr_expect_eq(run("set", "warn-data", NULL), 2);
+	says(err, "'warn-data' sets nothing: it takes NAME=VALUE");
+	cr_expect_eq(run("set", "warn=1", NULL), 2);
+	says(err, "there is no option 'warn'");
+	cr_expect_eq(run("set", "warn-data=101", NULL), 2);
+	says(err, "warn-data can be 0 to 100 %, or default, and not '101'");
+	cr_expect_eq(run("set", "warn-data=5s", NULL), 2);
+	cr_expect_eq(run("set", "discard-batch=", NULL), 2);
+	cr_expect_eq(run("set", "discard=yes", NULL), 2);
+	says(err, "discard can be off, on, or default, and not 'yes'");
+	cr_expect_eq(run("set", "warn-data=1", "warn-data=2", NULL), 2);
+	says(err, "warn-data is named twice");
 	asked("");
 }
 

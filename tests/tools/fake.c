@@ -66,6 +66,9 @@ void fake_store(const char *name)
 	s->meta_size = 256ULL << 20;
 	s->data_size = 4ULL << 30;
 	s->data_used = 1ULL << 30;
+	s->options[CPBLK_OPTION_WARN_DATA] = 80;
+	s->options[CPBLK_OPTION_DISCARD_BATCH] = 16;
+	s->options[CPBLK_OPTION_ZERO_DETECT] = 1;
 }
 
 void fake_no_driver(void)
@@ -461,6 +464,20 @@ int cpblk_release(struct cpblk *link, const char *store, uint64_t id,
 	(void)link;
 	fake_checkpoint(id)->flags &= ~CPBLK_POINT_HELD;
 	return asked(error, "release %s %llu", store, (unsigned long long)id);
+}
+
+int cpblk_options_set(struct cpblk *link, const char *store,
+		      const struct cpblk_setting *settings, size_t nr,
+		      struct cpblk_error *error)
+{
+	char text[256];
+	size_t i, at = 0;
+
+	(void)link;
+	for (i = 0; i < nr; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, " %d=%u",
+				       (int)settings[i].option, settings[i].value);
+	return asked(error, "set %s%s", store, text);
 }
 
 int cpblk_policy_set(struct cpblk *link, const char *store, const char *volume,

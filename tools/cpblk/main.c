@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	  "[STORE]" },
 	{ "status", cmd_status, "show how full stores are and what uses their disks",
 	  "[--json] [STORE]" },
+	{ "set", cmd_set, "show or set the options of a store", "[--json] [NAME=VALUE...]" },
 	{ "sync", cmd_sync, "write everything back now", "[--reclaim] [STORE]" },
 	{ "check", cmd_check, "look for damage in a store that is not open",
 	  "[--json] METADATA DATA" },

@@ -74,6 +74,7 @@ int cmd_hold(struct tool *tool, int argc, char **argv);
 int cmd_release(struct tool *tool, int argc, char **argv);
 int cmd_attach(struct tool *tool, int argc, char **argv);
 int cmd_detach(struct tool *tool, int argc, char **argv);
+int cmd_set(struct tool *tool, int argc, char **argv);
 int cmd_status(struct tool *tool, int argc, char **argv);
 int cmd_events(struct tool *tool, int argc, char **argv);
 

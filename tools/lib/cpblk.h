@@ -68,6 +68,7 @@ void cpblk_disconnect(struct cpblk *link);
  * @nr_checkpoints: its checkpoints, without hidden ones
  * @nr_hidden: deleted checkpoints that are not gone yet
  * @counters: what it has done, by enum cpblk_counter
+ * @options: what they are set to, by enum cpblk_option
  */
 struct cpblk_store_info {
 	char name[CPBLK_NAME_MAX + 1];
@@ -90,6 +91,7 @@ struct cpblk_store_info {
 	uint64_t nr_checkpoints;
 	uint64_t nr_hidden;
 	uint64_t counters[CPBLK_COUNTER_MAX + 1];
+	uint32_t options[CPBLK_OPTION_MAX + 1];
 };
 
 /**
@@ -116,6 +118,17 @@ int cpblk_store_get(struct cpblk *link, const char *store,
 /** cpblk_store_list() - all open stores */
 int cpblk_store_list(struct cpblk *link, struct cpblk_store_info **list,
 		     size_t *nr, struct cpblk_error *err);
+
+/** struct cpblk_setting - a value for an option, or CPBLK_OPTION_DEFAULT */
+struct cpblk_setting {
+	enum cpblk_option option;
+	uint32_t value;
+};
+
+/** cpblk_options_set() - set options of a store, all or none; they are kept in it */
+int cpblk_options_set(struct cpblk *link, const char *store,
+		      const struct cpblk_setting *settings, size_t nr,
+		      struct cpblk_error *err);
 
 /* An amount that has to be asked for. */
 #define CPBLK_UNKNOWN		UINT64_MAX

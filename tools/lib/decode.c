@@ -185,6 +185,18 @@ void cpblk_decode_counters(struct cpblk_store_info *info, struct nlattr *nest)
 	}
 }
 
+void cpblk_decode_options(struct cpblk_store_info *info, struct nlattr *nest)
+{
+	struct nlattr *attr;
+	int left;
+
+	nla_for_each_nested(attr, nest, left) {
+		if (nla_type(attr) <= CPBLK_OPTION_MAX &&
+		    nla_len(attr) == sizeof(uint32_t))
+			info->options[nla_type(attr)] = nla_get_u32(attr);
+	}
+}
+
 void cpblk_decode_policy(struct cpblk_volume_info *info, struct nlattr *nest)
 {
 	struct cpblk_retention *p = &info->policy;

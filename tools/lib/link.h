@@ -89,6 +89,9 @@ void cpblk_decode(const struct cpblk_layout *layout, void *to,
 /** cpblk_decode_counters() - fill the counters of a store */
 void cpblk_decode_counters(struct cpblk_store_info *info, struct nlattr *nest);
 
+/** cpblk_decode_options() - fill the options of a store */
+void cpblk_decode_options(struct cpblk_store_info *info, struct nlattr *nest);
+
 /** cpblk_decode_policy() - fill the policy of a volume */
 void cpblk_decode_policy(struct cpblk_volume_info *info, struct nlattr *nest);
 

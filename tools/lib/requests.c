@@ -76,6 +76,8 @@ static int take_one(void *arg, struct nlattr **attrs, struct nlattr *first, int 
 	cpblk_decode(one->layout, one->to, attrs);
 	if (one->layout == &cpblk_store_layout && attrs[CPBLK_A_COUNTERS])
 		cpblk_decode_counters(one->to, attrs[CPBLK_A_COUNTERS]);
+	if (one->layout == &cpblk_store_layout && attrs[CPBLK_A_OPTIONS])
+		cpblk_decode_options(one->to, attrs[CPBLK_A_OPTIONS]);
 	if (one->layout == &cpblk_volume_layout && !attrs[CPBLK_A_UNIQUE])
 		((struct cpblk_volume_info *)one->to)->unique = CPBLK_UNKNOWN;
 	if (one->layout == &cpblk_checkpoint_layout && !attrs[CPBLK_A_UNIQUE])
@@ -216,6 +218,26 @@ int cpblk_store_list(struct cpblk *link, struct cpblk_store_info **stores,
 {
 	return list(link, CPBLK_CMD_STORE_GET, NULL, NULL, &cpblk_store_layout,
 		    (void **)stores, nr, err);
+}
+
+int cpblk_options_set(struct cpblk *link, const char *store,
+		      const struct cpblk_setting *settings, size_t nr,
+		      struct cpblk_error *err)
+{
+	struct nlattr *nest;
+	struct nl_msg *msg;
+	size_t i;
+	int rc;
+
+	rc = request(link, CPBLK_CMD_OPTIONS_SET, store, NULL, &msg, err);
+	if (rc)
+		return rc;
+	nest = msg ? nla_nest_start(msg, CPBLK_A_OPTIONS) : NULL;
+	for (i = 0; i < nr; i++)
+		put_u32(msg, (int)settings[i].option, settings[i].value);
+	if (nest)
+		nla_nest_end_keep_empty(msg, nest);
+	return cpblk_call(link, msg, 0, NULL, err);
 }
 
 /* ---- Volumes ---- */

@@ -21,6 +21,7 @@
 #define CPBLK_HOLD_MAX		95	/* of the reason of a hold, without its NUL */
 #define CPBLK_PATH_MAX		4095	/* of a path, without its NUL */
 #define CPBLK_UUID_LEN		16
+#define CPBLK_OPTION_DEFAULT	0xffffffff /* in place of an option's value */
 
 /**
  * enum cpblk_store_state - what a store can do
@@ -179,6 +180,7 @@ enum cpblk_point_flags {
  * @CPBLK_A_UNIQUE: u64, data that is freed if only this is deleted; left out where
  *	the history branches and it has not been asked for; of a cost: data that
  *	only the checkpoints and heads named have
+ * @CPBLK_A_OPTIONS: nest, &enum cpblk_option: options of the store
  */
 enum cpblk_attr {
 	CPBLK_A_UNSPEC,
@@ -242,6 +244,7 @@ enum cpblk_attr {
 	CPBLK_A_CHECKPOINT_IDS,
 	CPBLK_A_POLICY,
 	CPBLK_A_UNIQUE,
+	CPBLK_A_OPTIONS,
 
 	/* private: */
 	__CPBLK_A_MAX,
@@ -307,6 +310,41 @@ enum cpblk_policy {
 #define CPBLK_POLICY_MAX (__CPBLK_POLICY_MAX - 1)
 
 /**
+ * enum cpblk_option - contents of %CPBLK_A_OPTIONS, all u32
+ * @CPBLK_OPTION_UNSPEC: not used
+ * @CPBLK_OPTION_WARN_DATA: percent of the data device in use at which to say so;
+ *	0: never
+ * @CPBLK_OPTION_WARN_META: the same for the metadata device
+ * @CPBLK_OPTION_AUTO_DELETE: percent of a device in use from which on the oldest
+ *	automatic checkpoints are deleted; 0: never
+ * @CPBLK_OPTION_RECLAIM_LATENCY: microseconds that a write may take before
+ *	reclaiming gives way; 0: it never does
+ * @CPBLK_OPTION_DISCARD: 1: the data device is told what is free
+ * @CPBLK_OPTION_DISCARD_BATCH: MiB of that at once
+ * @CPBLK_OPTION_FLUSH_INTERVAL: seconds after which completed writes are made
+ *	durable unasked; 0: never
+ * @CPBLK_OPTION_ZERO_DETECT: 1: chunks of zeroes that are written become holes
+ *
+ * In requests, %CPBLK_OPTION_DEFAULT is the default.
+ */
+enum cpblk_option {
+	CPBLK_OPTION_UNSPEC,
+	CPBLK_OPTION_WARN_DATA,
+	CPBLK_OPTION_WARN_META,
+	CPBLK_OPTION_AUTO_DELETE,
+	CPBLK_OPTION_RECLAIM_LATENCY,
+	CPBLK_OPTION_DISCARD,
+	CPBLK_OPTION_DISCARD_BATCH,
+	CPBLK_OPTION_FLUSH_INTERVAL,
+	CPBLK_OPTION_ZERO_DETECT,
+
+	/* private: */
+	__CPBLK_OPTION_MAX,
+};
+
+#define CPBLK_OPTION_MAX (__CPBLK_OPTION_MAX - 1)
+
+/**
  * enum cpblk_counter - contents of %CPBLK_A_COUNTERS, all u64
  * @CPBLK_COUNTER_UNSPEC: not used
  * @CPBLK_COUNTER_PAD: padding before 64-bit numbers
@@ -363,6 +401,7 @@ enum cpblk_counter {
  * @CPBLK_CMD_RELEASE: admin; let it be deleted again
  * @CPBLK_CMD_POLICY_SET: admin; set the retention policy of a volume
  * @CPBLK_CMD_COST: admin; what deleting checkpoints and heads would free
+ * @CPBLK_CMD_OPTIONS_SET: admin; set options of a store
  */
 enum cpblk_cmd {
 	CPBLK_CMD_STORE_OPEN = 1,
@@ -384,6 +423,7 @@ enum cpblk_cmd {
 	CPBLK_CMD_RELEASE,
 	CPBLK_CMD_POLICY_SET,
 	CPBLK_CMD_COST,
+	CPBLK_CMD_OPTIONS_SET,
 
 	/* private: */
 	__CPBLK_CMD_MAX,

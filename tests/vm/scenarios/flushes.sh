@@ -57,18 +57,20 @@ stream()
 		--output-format=terse --output=/tmp/fio.out
 }
 
-count=$(by_speed 1000 200)
 # The trees are not written back meanwhile: that has flushes of its own.
-interval=/sys/module/cpblk/parameters/flush_interval
-at_exit eval "echo $(<$interval) >$interval"
-echo 3600 >$interval
+open_store()
+{
+	cpblk open "$META" "$DATA"
+	cpblk set flush-interval=3600
+}
 
+count=$(by_speed 1000 200)
 slow_disk meta 64
 META=$REPLY
 slow_disk data 256
 DATA=$REPLY
 cpblk format two "$META" "$DATA"
-cpblk open "$META" "$DATA"
+open_store
 cpblk create vm 64M
 before=$(flushed "$META" "$DATA")
 written=$(writes "$META")
@@ -90,7 +92,7 @@ META=$disk$([[ $disk = *[0-9] ]] && echo p || :)1
 DATA=${META%1}2
 wait_for 5 test -b "$DATA"
 cpblk format one "$META" "$DATA"
-cpblk open "$META" "$DATA"
+open_store
 cpblk create vm 64M
 before=$(flushed "$disk")
 stream 1 "$count"
