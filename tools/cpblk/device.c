@@ -14,74 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tool.h"
-
-/* Turns the octal escapes of /proc files, such as \040, back. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++, to++) {
-		if (text[0] == '\\' && text[1] && text[2] && text[3]) {
-			*to = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 +
-				     (text[3] - '0'));
-			text += 3;
-		} else {
-			*to = *text;
-		}
-	}
-	*to = '\0';
-}
-
-/* Where the filesystem on a device number is mounted. */
-static bool find_mount(const char *number, char *where, size_t size)
-{
-	FILE *mounts = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, dev[32], path[PATH_MAX];
-	bool found = false;
-	size_t room = 0;
-
-	if (!mounts)
-		return false;
-	while (!found && getline(&line, &room, mounts) > 0) {
-		if (sscanf(line, "%*s %*s %31s %*s %4095s", dev, path) != 2 ||
-		    strcmp(dev, number))
-			continue;
-		unescape(path);
-		snprintf(where, size, "%s", path);
-		found = true;
-	}
-	free(line);
-	fclose(mounts);
-	return found;
-}
-
-/*
- * btrfs and other filesystems over several devices have a device number of
- * their own: for those, by the source that the mount table names.
- */
-static bool find_mount_by_source(const char *device, char *where, size_t size)
-{
-	FILE *mounts = fopen("/proc/self/mounts", "re");
-	char *line = NULL, source[PATH_MAX], path[PATH_MAX], real[PATH_MAX];
-	bool found = false;
-	size_t room = 0;
-
-	if (!mounts)
-		return false;
-	while (!found && getline(&line, &room, mounts) > 0) {
-		if (sscanf(line, "%4095s %4095s", source, path) != 2 ||
-		    source[0] != '/' || !realpath(source, real) ||
-		    strcmp(strrchr(real, '/') + 1, device))
-			continue;
-		unescape(path);
-		snprintf(where, size, "%s", path);
-		found = true;
-	}
-	free(line);
-	fclose(mounts);
-	return found;
-}
+#include "mounts.h"
 
 static bool is_swap(const char *device)
 {
@@ -122,29 +55,12 @@ static bool first_entry(const char *path, const char *prefix, char *name, size_t
 	return found;
 }
 
-static bool read_line(const char *path, char *text, size_t size)
-{
-	FILE *file = fopen(path, "re");
-	bool ok;
-
-	if (!file)
-		return false;
-	ok = fgets(text, (int)size, file);
-	fclose(file);
-	if (ok)
-		text[strcspn(text, "\n")] = '\0';
-	return ok;
-}
-
 /* @sys: the folder of a whole device or of a partition. */
 static bool folder_use(const char *sys, const char *device, char text[USE_MAX])
 {
 	char path[PATH_MAX], found[PATH_MAX] = "";
 
-	snprintf(path, sizeof(path), "%s/dev", sys);
-	if (read_line(path, found, 32) &&
-	    (find_mount(found, found, sizeof(found)) ||
-	     find_mount_by_source(device, found, sizeof(found)))) {
+	if (mounted_on(device, found, sizeof(found))) {
 		snprintf(text, USE_MAX, "mounted on %.200s", found);
 		return true;
 	}
@@ -200,7 +116,7 @@ bool device_name(dev_t dev, char name[CPBLK_DEVICE_MAX + 1])
 }
 
 /* udevadm comes back when udev has nothing left to do, or the path is there. */
-static void settle(const char *path)
+void device_settle(const char *path)
 {
 	char condition[PATH_MAX];
 	pid_t child;
@@ -208,14 +124,14 @@ static void settle(const char *path)
 
 	if (access("/run/udev/control", F_OK))
 		return;
-	snprintf(condition, sizeof(condition), "--exit-if-exists=%s", path);
+	snprintf(condition, sizeof(condition), "--exit-if-exists=%s", path ? path : "");
 	child = fork();
 	if (!child) {
 		null = open("/dev/null", O_RDWR);
 		dup2(null, STDOUT_FILENO);
 		dup2(null, STDERR_FILENO);
-		execlp("udevadm", "udevadm", "settle", "--timeout=5", condition,
-		       NULL);
+		execlp("udevadm", "udevadm", "settle", "--timeout=5",
+		       path ? condition : NULL, NULL);
 		_exit(1);
 	}
 	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
@@ -228,7 +144,7 @@ const char *device_link(const char *store, const char *name, const char *device)
 	char real[PATH_MAX];
 
 	snprintf(path, sizeof(path), "/dev/cpblk/%s/%s", store, name);
-	settle(path);
+	device_settle(path);
 	if (!realpath(path, real) || strcmp(strrchr(real, '/') + 1, device))
 		snprintf(path, sizeof(path), "/dev/%s", device);
 	return path;

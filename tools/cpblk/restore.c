@@ -5,15 +5,15 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tool.h"
+#include "mounts.h"
 
 static const char about[] =
 	"VOLUME@NAME goes back to a checkpoint of the volume itself; with two arguments\n"
 	"CHECKPOINT may be one of another volume. Nothing is lost: what the disk held is\n"
 	"kept as a safety checkpoint, and 'cpblk undo VOLUME' goes back to it. It works\n"
 	"under a running VM; a filesystem that this host has mounted must be unmounted\n"
-	"first. The first time printed is for how long I/O was held back, the second one\n"
-	"until all was durable, both in the kernel.";
+	"first, which --remount does. The first time printed is for how long I/O was held\n"
+	"back, the second one until all was durable, both in the kernel.";
 
 static const char undo_about[] =
 	"Gives a volume back what it held before its last restore. An undo is a restore\n"
@@ -22,12 +22,24 @@ static const char undo_about[] =
 struct request {
 	bool no_safety;
 	bool force;
+	bool remount;
 	struct number generation;
 };
 
+static struct json_object *json_remounted(const struct mounts *mounts)
+{
+	struct json_object *list = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < mounts->nr; i++)
+		json_object_array_add(list, json_object_new_string(
+			mnt_fs_get_target(mounts->fs[i])));
+	return list;
+}
+
 static int report_json(const struct cpblk_volume_info *v,
 		       const struct cpblk_checkpoint_info *c,
-		       const struct cpblk_restored *r)
+		       const struct cpblk_restored *r, const struct mounts *mounts)
 {
 	struct json_object *o = json_object_new_object();
 	char label[OBJECT_MAX];
@@ -44,17 +56,19 @@ static int report_json(const struct cpblk_volume_info *v,
 	json_put_number(o, "generation", r->generation);
 	json_put_number(o, "freeze_ns", r->freeze_ns);
 	json_put_number(o, "total_ns", r->total_ns);
+	json_object_object_add(o, "remounted", json_remounted(mounts));
 	return json_print(o, false);
 }
 
 static int report(const struct tool *tool, const struct cpblk_volume_info *v,
 		  const struct cpblk_checkpoint_info *c,
-		  const struct cpblk_restored *r)
+		  const struct cpblk_restored *r, const struct mounts *mounts)
 {
 	char label[OBJECT_MAX], freeze[TEXT_MAX], total[TEXT_MAX], size[TEXT_MAX];
+	size_t i;
 
 	if (tool->json)
-		return report_json(v, c, r);
+		return report_json(v, c, r, mounts);
 	printf("%s is %s now  (%s, durable after %s)\n", v->name,
 	       checkpoint_label(c, label), show_duration(r->freeze_ns, freeze),
 	       show_duration(r->total_ns, total));
@@ -63,7 +77,30 @@ static int report(const struct tool *tool, const struct cpblk_volume_info *v,
 	if (r->safety_id)
 		printf("what it held is %s@%s: 'cpblk undo %s' goes back\n", v->name,
 		       r->safety, v->name);
+	for (i = 0; i < mounts->nr; i++)
+		printf("mounted again: %s\n",
+		       show_text(mnt_fs_get_target(mounts->fs[i])));
 	return DONE;
+}
+
+/* What is in the way, if it is a filesystem or another user on this host. */
+static int explain(const struct cpblk_volume_info *v, const char *label,
+		   const struct mounts *mounts, const struct cpblk_error *err)
+{
+	char use[USE_MAX];
+	size_t i;
+
+	for (i = 0; i < mounts->nr && err->code == EBUSY; i++) {
+		if (mounted_elsewhere(mounts->fs[i], use))
+			return refuse("cannot restore volume %s to %s: %s", v->name,
+				      label, use);
+	}
+	if (err->code == EBUSY && device_use(v->device, use))
+		return refuse("cannot restore volume %s to %s: /dev/%s is %s; stop using it, or say --force%s",
+			      v->name, label, v->device, use,
+			      strncmp(use, "mounted", 7) ? "" : " or --remount");
+	return refuse("cannot restore volume %s to %s: %s", v->name, label,
+		      err->text);
 }
 
 static int restore(struct tool *tool, const char *store,
@@ -71,25 +108,32 @@ static int restore(struct tool *tool, const char *store,
 		   const struct cpblk_checkpoint_info *c,
 		   const struct request *request)
 {
+	struct mounts mounts = { 0 }, none = { 0 };
 	struct cpblk_restored result;
-	char label[OBJECT_MAX], use[USE_MAX];
 	struct cpblk_error err;
+	char label[OBJECT_MAX];
 	unsigned int flags = 0;
+	int rc, back = DONE;
 
 	if (request->no_safety)
 		flags |= CPBLK_RESTORE_NO_SAFETY;
 	if (request->force)
 		flags |= CPBLK_RESTORE_FORCE;
 	checkpoint_label(c, label);
-	if (!cpblk_restore(tool->link, store, v->name, c->id, flags,
+	if (request->remount && mounts_take_off(v->device, &mounts))
+		return FAILED;
+	rc = cpblk_restore(tool->link, store, v->name, c->id, flags,
 			   request->generation.given ? &request->generation.value :
 						       NULL,
-			   &result, &err))
-		return report(tool, v, c, &result);
-	if (err.code == EBUSY && device_use(v->device, use))
-		return refuse("cannot restore volume %s to %s: /dev/%s is %s; stop using it, or say --force",
-			      v->name, label, v->device, use);
-	return refuse("cannot restore volume %s to %s: %s", v->name, label, err.text);
+			   &result, &err);
+	if (rc)
+		rc = explain(v, label, &mounts, &err);
+	if (request->remount)
+		back = mounts_put_back(&mounts);
+	if (rc == DONE)
+		rc = report(tool, v, c, &result, back ? &none : &mounts);
+	mounts_end(&mounts);
+	return rc ? rc : back;
 }
 
 int cmd_restore(struct tool *tool, int argc, char **argv)
@@ -102,6 +146,8 @@ int cmd_restore(struct tool *tool, int argc, char **argv)
 	const struct option_row rows[] = {
 		{ 'f', "force", NULL, "even if a filesystem is mounted from the disk",
 		  OPTION_FLAG, &request.force },
+		{ 0, "remount", NULL, "unmount first, and mount again",
+		  OPTION_FLAG, &request.remount },
 		{ 0, "no-safety", NULL, "do not keep what the disk held",
 		  OPTION_FLAG, &request.no_safety },
 		{ 'g', "if-generation", "N", "only if the volume's generation is N",
@@ -139,6 +185,8 @@ int cmd_undo(struct tool *tool, int argc, char **argv)
 	const struct option_row rows[] = {
 		{ 'f', "force", NULL, "even if a filesystem is mounted from the disk",
 		  OPTION_FLAG, &request.force },
+		{ 0, "remount", NULL, "unmount first, and mount again",
+		  OPTION_FLAG, &request.remount },
 		OPTION_JSON(tool),
 	};
 	int rc = OPTIONS(tool, &argc, &argv, rows, undo_about, 1, 1);

@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mounts.h"
 #include "retention.h"
 #include "tool.h"
 
 static const char about[] =
 	"It is durable when the command comes back. Without a name each gets its\n"
 	"volume's next one: v1, v2, and so on. Several volumes are frozen at the same\n"
-	"instant, all or none. The time printed is the kernel's, until all was durable.";
+	"instant, all or none. The time printed is the kernel's, until all was durable.\n"
+	"With --freeze, filesystems that this host has mounted from them are frozen for\n"
+	"that moment, so that the checkpoints hold all that was written to files.";
 
 /*
  * Splits VOLUME@NAME in place. All volumes get the same name, so only one
@@ -42,7 +45,36 @@ static int take_names(const struct tool *tool, int argc, char **argv,
 	return DONE;
 }
 
-static int report(const struct tool *tool, const struct cpblk_snap *snap)
+/* Which filesystems were frozen, and for how long. */
+static struct json_object *json_frozen(const struct freeze *f)
+{
+	struct json_object *list = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < f->mounts.nr; i++)
+		json_object_array_add(list, json_object_new_string(
+			mnt_fs_get_target(f->mounts.fs[i])));
+	return list;
+}
+
+static void print_frozen(const struct freeze *f)
+{
+	char time[TEXT_MAX];
+	size_t i;
+
+	if (!f->mounts.nr) {
+		printf("nothing was frozen: this host has no filesystem mounted from there\n");
+		return;
+	}
+	printf("frozen for %s:", show_duration(f->ns, time));
+	for (i = 0; i < f->mounts.nr; i++)
+		printf(" %s", show_text(mnt_fs_get_target(f->mounts.fs[i])));
+	putchar('\n');
+}
+
+/* @f: NULL if nothing was to be frozen */
+static int report(const struct tool *tool, const struct cpblk_snap *snap,
+		  const struct freeze *f)
 {
 	struct json_object *json, *list, *o;
 	char total[TEXT_MAX];
@@ -55,6 +87,8 @@ static int report(const struct tool *tool, const struct cpblk_snap *snap)
 			       i + 1 < snap->nr_taken ? " " : "");
 		printf("  (durable after %s)\n",
 		       show_duration(snap->total_ns, total));
+		if (f)
+			print_frozen(f);
 		return DONE;
 	}
 	json = json_object_new_object();
@@ -69,6 +103,10 @@ static int report(const struct tool *tool, const struct cpblk_snap *snap)
 	}
 	json_object_object_add(json, "checkpoints", list);
 	json_put_number(json, "total_ns", snap->total_ns);
+	if (f) {
+		json_object_object_add(json, "frozen", json_frozen(f));
+		json_put_number(json, "frozen_ns", f->ns);
+	}
 	return json_print(json, false);
 }
 
@@ -85,12 +123,63 @@ static int prune_one(struct tool *tool, const char *store, const char *name)
 	return rc;
 }
 
+/* The filesystems of all volumes. */
+static int freeze_volumes(struct tool *tool, const char *store,
+			  const struct cpblk_snap *snap, unsigned int limit,
+			  struct freeze *f)
+{
+	struct cpblk_volume_info *volumes = calloc(snap->nr, sizeof(*volumes));
+	const char **devices = calloc(snap->nr, sizeof(*devices));
+	int rc = DONE;
+	size_t i;
+
+	if (!volumes || !devices)
+		rc = refuse("out of memory");
+	for (i = 0; i < snap->nr && rc == DONE; i++) {
+		rc = find_volume(tool, store, snap->volumes[i], &volumes[i]);
+		devices[i] = volumes[i].device;
+	}
+	if (rc == DONE)
+		rc = freeze_begin(f, devices, snap->nr, limit);
+	free(devices);
+	free(volumes);
+	return rc;
+}
+
+/* Nothing is printed while a filesystem is frozen: it may be where that goes. */
+static int take(struct tool *tool, const char *store, struct cpblk_snap *snap,
+		const struct number *limit)
+{
+	struct freeze freeze = { .link = -1 };
+	struct cpblk_error err;
+	int rc = DONE, failed;
+
+	if (limit)
+		rc = freeze_volumes(tool, store, snap, (unsigned int)limit->value,
+				    &freeze);
+	if (rc == DONE) {
+		failed = cpblk_snap(tool->link, store, snap, &err);
+		rc = freeze_end(&freeze);
+		if (failed)
+			rc = refuse("cannot take a checkpoint of %s%s: %s",
+				    snap->volumes[0],
+				    snap->nr > 1 ? " and others" : "", err.text);
+		else if (rc)
+			refuse("the time limit for freezing, %u s, passed before the checkpoint was there: it is as after a power cut",
+			       freeze.limit);
+		if (!failed && report(tool, snap, limit ? &freeze : NULL))
+			rc = FAILED;
+	}
+	freeze_free(&freeze);
+	return rc;
+}
+
 int cmd_snap(struct tool *tool, int argc, char **argv)
 {
 	struct cpblk_snap snap = { 0 };
 	struct cpblk_store_info store;
-	struct cpblk_error err;
-	bool automatic = false, prune = false;
+	bool automatic = false, prune = false, freeze = false;
+	struct number limit = { FREEZE_LIMIT, false };
 	int i;
 	const struct option_row rows[] = {
 		{ 'n', "name", "NAME", "name of the checkpoints", OPTION_STRING,
@@ -101,6 +190,10 @@ int cmd_snap(struct tool *tool, int argc, char **argv)
 		  OPTION_FLAG, &automatic },
 		{ 0, "prune", NULL, "then apply the volumes' policies", OPTION_FLAG,
 		  &prune },
+		{ 0, "freeze", NULL, "freeze mounted filesystems meanwhile",
+		  OPTION_FLAG, &freeze },
+		{ 0, "freeze-limit", "SECONDS", "for how long at most; 10 by default",
+		  OPTION_NUMBER, &limit },
 		OPTION_JSON(tool),
 	};
 	int rc = OPTIONS(tool, &argc, &argv, rows, about, 1, -1);
@@ -113,15 +206,15 @@ int cmd_snap(struct tool *tool, int argc, char **argv)
 	if (snap.message && strlen(snap.message) > CPBLK_MESSAGE_MAX)
 		return wrong_use(tool, "the message is too long: at most %d bytes",
 				 CPBLK_MESSAGE_MAX);
+	if (!limit.value || limit.value > FREEZE_LIMIT_MAX)
+		return wrong_use(tool, "the time limit for freezing is 1 to %d seconds",
+				 FREEZE_LIMIT_MAX);
 	if (tool_store(tool, &store))
 		return FAILED;
 	snap.volumes = (const char *const *)argv;
 	snap.nr = (size_t)argc;
 	snap.flags = automatic ? CPBLK_SNAP_AUTO : 0;
-	if (cpblk_snap(tool->link, store.name, &snap, &err))
-		return refuse("cannot take a checkpoint of %s%s: %s", argv[0],
-			      argc > 1 ? " and others" : "", err.text);
-	rc = report(tool, &snap);
+	rc = take(tool, store.name, &snap, freeze || limit.given ? &limit : NULL);
 	free(snap.taken);
 	for (i = 0; i < argc && prune && rc == DONE; i++)
 		rc = prune_one(tool, store.name, argv[i]);

@@ -313,6 +313,9 @@ bool device_use(const char *device, char text[USE_MAX]);
 /** device_name() - the name in /sys/block of the device a number stands for */
 bool device_name(dev_t dev, char name[CPBLK_DEVICE_MAX + 1]);
 
+/** device_settle() - wait for udev: until it is done, or until a path is there */
+void device_settle(const char *path);
+
 /**
  * device_link() - the path of a device, when udev has made it
  * @name: VOLUME, or VOLUME@CHECKPOINT
