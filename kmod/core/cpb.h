@@ -488,4 +488,45 @@ struct cpb_check_report {
 int cpb_check(struct cpb_store *s, struct cpb_check_report *r,
 	      void (*line)(void *arg, const char *text), void *arg);
 
+/* ---- Repairing: in userspace only ---- */
+
+/** enum cpb_finding - what a sentence of cpb_repair() is about */
+enum cpb_finding {
+	CPB_FOUND,	/* something is wrong, and is mended without loss */
+	CPB_LOST,	/* something can't be kept */
+	CPB_DONE,	/* what is done about it all */
+};
+
+/* cpb_repair(), @flags */
+#define CPB_REPAIR_KEEP_PARTIAL	(1U << 0) /* checkpoints with holes, rather than none */
+
+/** struct cpb_repair_report - what cpb_repair() counted */
+struct cpb_repair_report {
+	u64 found, lost;	/* sentences of these kinds */
+	u64 base_txn;		/* of the superblock it began with */
+	bool alike;		/* the other superblock says the same, or nothing */
+};
+
+/**
+ * cpb_repair() - put a damaged store together from what can be read of it  [sleeps]
+ * @copy: which superblock to begin with: 0, or 1 for the second
+ * @line: called with a sentence for each thing that is found, lost or done
+ * @why: on error, a sentence that says why there is nothing to repair
+ *
+ * What can be derived is: free space, counters and deadlists from the maps,
+ * lines of descent from what maps share. A checkpoint of whose map a part
+ * can't be read is deleted, parts of a volume become holes, and each of these
+ * is said. The journal is replayed as far as it fits. It all ends in one
+ * transaction; if the store looks sound before it, that changes nothing of
+ * what is in it. Run cpb_check() on the result before believing in it: where
+ * blocks are wrong but have checksums that are right, nothing may help.
+ *
+ * Return: 0, or an error: then nothing was written.
+ */
+int cpb_repair(const struct cpb_ops *ops, void *ctx, u64 meta_blocks,
+	       u64 data_bytes, unsigned int copy, unsigned int flags,
+	       struct cpb_repair_report *r,
+	       void (*line)(void *arg, enum cpb_finding kind, const char *text),
+	       void *arg, char why[CPB_ERROR_LEN]);
+
 #endif /* CPB_H */

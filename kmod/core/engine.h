@@ -522,6 +522,7 @@ void cpb_path_insert(struct cpb_edit *e, struct cpb_path *path,
 		     const u64 *entry);
 void cpb_path_erase(struct cpb_edit *e, struct cpb_path *path,
 		    unsigned int first, unsigned int nr);
+void cpb_path_prune(struct cpb_edit *e, struct cpb_path *path, unsigned int level);
 void cpb_tree_drop(struct cpb_edit *e, struct cpb_node *n);
 
 static inline unsigned int cpb_nr(const struct cpb_node *n)
@@ -571,6 +572,18 @@ int cpb_table_check(const struct cpb_disk_header *h);
 int cpb_table_walk(struct cpb_store *s, const struct cpb_root *root, u32 magic,
 		   void (*fn)(void *arg, u64 addr), void *arg);
 
+/* ---- store.c, for repairs as well ---- */
+
+/* Counters that only grow are far below this in any store. */
+#define CPB_COUNTER_MAX	(1ULL << 56)
+
+struct cpb_store *cpb_store_new(const struct cpb_ops *ops, void *ctx);
+void cpb_store_free(struct cpb_store *s);
+int cpb_super_read(struct cpb_store *s, u64 addr, struct cpb_disk_super *sb);
+int cpb_super_use(struct cpb_store *s, const struct cpb_disk_super *sb,
+		  u64 meta_blocks, u64 data_bytes, unsigned int flags, char *why);
+int cpb_label_check(struct cpb_store *s, char *why);
+
 /* ---- space.c ---- */
 
 int cpb_space_init(struct cpb_store *s, unsigned int ncpus);
@@ -598,6 +611,7 @@ u32 cpb_slot_take(struct cpb_store *s, u32 type, void *p);
 void cpb_slot_dirty(struct cpb_store *s, u32 slot);
 void cpb_slot_put(struct cpb_store *s, u32 slot);
 void cpb_slots_write(struct cpb_store *s, u32 block, void *data);
+int cpb_object_load(struct cpb_store *s, const void *d, u32 slot, u32 type);
 int cpb_objects_load(struct cpb_store *s);
 void cpb_objects_free(struct cpb_store *s);
 struct cpb_point *cpb_point_new(struct cpb_store *s, const char *name,

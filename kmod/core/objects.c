@@ -534,7 +534,8 @@ static int link_volume(struct cpb_store *s, struct cpb_volume *v,
 
 typedef int (*object_fn)(struct cpb_store *s, const void *d, u32 slot, u32 type);
 
-static int load_object(struct cpb_store *s, const void *d, u32 slot, u32 type)
+/** cpb_object_load() - bring the record of one slot into memory, unlinked  [sleeps] */
+int cpb_object_load(struct cpb_store *s, const void *d, u32 slot, u32 type)
 {
 	switch (type) {
 	case CPB_OBJECT_NONE:
@@ -609,7 +610,7 @@ int cpb_objects_load(struct cpb_store *s)
 	s->slots.nr = 0;
 	err = cpb_slots_ready(s, nr);
 	if (!err)
-		err = each_object(s, load_object);
+		err = each_object(s, cpb_object_load);
 	if (!err)
 		err = index_ids(s, CPB_OBJECT_POINT, &s->points);
 	if (!err)

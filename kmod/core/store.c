@@ -18,7 +18,8 @@ static int refuse(int err, char *why, const char *fmt, ...)
 	return err;
 }
 
-static struct cpb_store *store_new(const struct cpb_ops *ops, void *ctx)
+/** cpb_store_new() - a store of which nothing is known yet, or NULL */
+struct cpb_store *cpb_store_new(const struct cpb_ops *ops, void *ctx)
 {
 	struct cpb_store *s = port_alloc(sizeof(*s));
 
@@ -60,7 +61,8 @@ static void drop_txn(struct cpb_txn *t)
 	cpb_buf_drop(&t->freed);
 }
 
-static void store_free(struct cpb_store *s)
+/** cpb_store_free() - whatever became of it, it is gone  [sleeps] */
+void cpb_store_free(struct cpb_store *s)
 {
 	cpb_space_exit(s);
 	/* Blocks and generations that wait for a grace period. */
@@ -82,11 +84,8 @@ static void store_free(struct cpb_store *s)
 	port_free(s);
 }
 
-/* Counters that only grow are far below this in any store. */
-#define COUNTER_MAX	(1ULL << 56)
-
-/* One copy of the superblock; 0 if it is valid. */
-static int read_super(struct cpb_store *s, u64 addr, struct cpb_disk_super *sb)
+/** cpb_super_read() - one copy of the superblock; 0 if it is valid  [sleeps] */
+int cpb_super_read(struct cpb_store *s, u64 addr, struct cpb_disk_super *sb)
 {
 	int err = s->ops->read(s->ctx, addr, sb);
 
@@ -111,7 +110,7 @@ static int find_super(struct cpb_store *s, struct cpb_disk_super *sb, bool *lone
 		      char *why)
 {
 	struct cpb_disk_super *other = port_alloc_block();
-	int err = read_super(s, 0, sb), second = read_super(s, CPB_SB_SECOND, other);
+	int err = cpb_super_read(s, 0, sb), second = cpb_super_read(s, CPB_SB_SECOND, other);
 
 	*lone = err || second || sb->h.txn != other->h.txn;
 	if (err && second) {
@@ -143,8 +142,16 @@ static int get_root(const struct cpb_disk_root *d, struct cpb_root *r, u64 birth
 	return r->level < CPB_LEVELS ? 0 : -EUCLEAN;
 }
 
-/* Take over what the superblock says, as far as it makes sense. */
-static int use_super(struct cpb_store *s, const struct cpb_disk_super *sb,
+/**
+ * cpb_super_use() - take over what a superblock says, as far as it makes sense
+ * @s: the store
+ * @sb: the superblock, verified
+ * @meta_blocks: size of the metadata device
+ * @data_bytes: size of the data device
+ * @flags: CPB_OPEN_*
+ * @why: on error, a sentence
+ */
+int cpb_super_use(struct cpb_store *s, const struct cpb_disk_super *sb,
 		     u64 meta_blocks, u64 data_bytes, unsigned int flags, char *why)
 {
 	unsigned int shift = le32_to_cpu(sb->chunk_shift), i;
@@ -197,11 +204,11 @@ static int use_super(struct cpb_store *s, const struct cpb_disk_super *sb,
 	    s->bitmap_start < s->log.start + s->log.blocks ||
 	    s->bitmap_start > s->meta_blocks - 2 * s->bitmap_slots ||
 	    s->meta_used > s->meta_blocks || !sb->h.txn ||
-	    le64_to_cpu(sb->h.txn) >= COUNTER_MAX ||
-	    !s->epoch || s->epoch >= COUNTER_MAX ||
-	    !s->next_id || s->next_id >= COUNTER_MAX ||
+	    le64_to_cpu(sb->h.txn) >= CPB_COUNTER_MAX ||
+	    !s->epoch || s->epoch >= CPB_COUNTER_MAX ||
+	    !s->next_id || s->next_id >= CPB_COUNTER_MAX ||
 	    !s->next_volume || s->next_volume > ~0U ||
-	    s->log.head.seq >= COUNTER_MAX || s->dead_nodes > s->meta_blocks ||
+	    s->log.head.seq >= CPB_COUNTER_MAX || s->dead_nodes > s->meta_blocks ||
 	    s->slots.nr % (CPB_OBJECTS_PER_BLOCK * BITS_PER_LONG) ||
 	    le64_to_cpu(sb->object_slots) > s->meta_blocks * CPB_OBJECTS_PER_BLOCK ||
 	    !cpb_options_ok(&s->options) ||
@@ -221,8 +228,8 @@ static int use_super(struct cpb_store *s, const struct cpb_disk_super *sb,
 	return 0;
 }
 
-/* The data device must be the one that was formatted together with this one. */
-static int check_label(struct cpb_store *s, char *why)
+/** cpb_label_check() - is the data device the one that was formatted together with this?  [sleeps] */
+int cpb_label_check(struct cpb_store *s, char *why)
 {
 	struct cpb_disk_label *l = port_alloc_block();
 	int err = s->ops->label(s->ctx, l, false);
@@ -318,7 +325,7 @@ int cpb_open(const struct cpb_ops *ops, void *ctx, u64 meta_blocks,
 	     u64 data_bytes, unsigned int ncpus, unsigned int flags,
 	     struct cpb_store **store, char why[CPB_ERROR_LEN])
 {
-	struct cpb_store *s = store_new(ops, ctx);
+	struct cpb_store *s = cpb_store_new(ops, ctx);
 	struct cpb_disk_super *sb;
 	bool lone;
 	int err;
@@ -326,15 +333,15 @@ int cpb_open(const struct cpb_ops *ops, void *ctx, u64 meta_blocks,
 	why[0] = 0;
 	if (!s || !s->scratch) {
 		if (s)
-			store_free(s);
+			cpb_store_free(s);
 		return refuse(-ENOMEM, why, "there is not enough memory");
 	}
 	sb = port_alloc_block();
 	err = find_super(s, sb, &lone, why);
 	if (!err)
-		err = use_super(s, sb, meta_blocks, data_bytes, flags, why);
+		err = cpb_super_use(s, sb, meta_blocks, data_bytes, flags, why);
 	if (!err)
-		err = check_label(s, why);
+		err = cpb_label_check(s, why);
 	if (!err)
 		err = bring_up(s, sb, lone, ncpus, flags);
 	port_free_block(sb);
@@ -345,7 +352,7 @@ int cpb_open(const struct cpb_ops *ops, void *ctx, u64 meta_blocks,
 	if (!why[0])
 		refuse(err, why, "store '%s' is damaged: %s", s->name,
 		       s->broken ? s->error : "not enough memory");
-	store_free(s);
+	cpb_store_free(s);
 	return err;
 }
 
@@ -353,7 +360,7 @@ int cpb_close(struct cpb_store *s)
 {
 	int err = s->writable && !s->broken ? cpb_commit(s) : 0;
 
-	store_free(s);
+	cpb_store_free(s);
 	return err;
 }
 

@@ -596,3 +596,20 @@ void cpb_path_erase(struct cpb_edit *e, struct cpb_path *path,
 	if (nr)
 		erase_at(e, path, 0, first, nr);
 }
+
+/**
+ * cpb_path_prune() - drop the subtree at path->slot[@level], unread
+ * @e: the tree, and the right to change it
+ * @path: its nodes from the root down to @level, which is not 0
+ * @level: level of the node that names it
+ *
+ * For trees that can't be read as a whole. The path can't be used again.
+ */
+void cpb_path_prune(struct cpb_edit *e, struct cpb_path *path, unsigned int level)
+{
+	unsigned int i;
+
+	for (i = path->levels; i-- > level;)
+		own(e, path, i);
+	erase_at(e, path, level, path->slot[level], 1);
+}

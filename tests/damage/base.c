@@ -110,6 +110,7 @@ static void known(struct world *w)
 {
 	if (w->b->nr_known == BASE_STATES)
 		abort();
+	w->b->state[w->b->nr_known] = view;
 	w->b->known[w->b->nr_known++] = view_hash(&view);
 }
 

@@ -15,12 +15,14 @@
  * @disk: the devices, as a power cut leaves them behind the last record
  * @known: hashes of what the store held after each operation that is in the
  *	journal, the first one without any of them
+ * @state: the same in full
  * @super: the newest superblock
  * @batch: where the batches are that belong to no transaction yet
  */
 struct base {
 	struct image disk;
 	u64 known[BASE_STATES];
+	struct view state[BASE_STATES];
 	unsigned int nr_known;
 	struct cpb_disk_super super;
 	u64 batch[BASE_BATCHES];

@@ -22,6 +22,8 @@
  *   5. If the check has no complaint, everything that is done afterwards works,
  *      what it does not touch keeps its content, and the check has none then.
  *
+ *   6. What does not open, or is complained of, is repaired: repair.c.
+ *
  * Work is done by child processes, so that a crash is one violation. Each
  * violation prints the command that repeats it.
  */
@@ -33,6 +35,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "repair.h"
 
 #define SECONDS		5	/* of a processor's time, for one case */
 #define PATIENCE	120	/* in all, where a machine has much else to do */
@@ -42,11 +45,12 @@ static struct base base;
 static struct cases cases;
 static struct image disk;
 static bool verbose;
+static u64 step = 1;
 
 /* What children and parent share. */
 static struct shared {
 	u64 current[64], violations, refused, complained, unaffected, excused,
-	    unchanged, tried;
+	    unchanged, tried, beyond, mended, lossy;
 } *shared;
 
 const char *__asan_default_options(void);
@@ -219,6 +223,29 @@ static void try_use(struct trial *t)
 	use_close(s);
 }
 
+/* Repair what is refused, or complained of. */
+static void try_repair(struct trial *t)
+{
+	bool lasting = t->x->fixed || t->x->op == OP_LOST_WRITE;
+	char wrong[256];
+
+	damaged(t);
+	switch (repair_try(&base, &disk, !(lasting && t->x->target->maps), verbose,
+			   wrong)) {
+	case REPAIR_REFUSED:
+		count(&shared->beyond);
+		break;
+	case REPAIR_WHOLE:
+		count(&shared->mended);
+		break;
+	case REPAIR_LOSS:
+		count(&shared->lossy);
+		break;
+	}
+	if (wrong[0])
+		violation(t->nr, "repair", wrong);
+}
+
 static void one_case(u64 nr)
 {
 	struct trial t = { .nr = nr, .x = &cases.damage[nr] };
@@ -234,6 +261,8 @@ static void one_case(u64 nr)
 		    (t.found.nr || (t.x->field && t.x->field->sole));
 	if (t.opened && !t.found.nr)
 		count(&shared->unaffected);
+	if (!t.opened || t.found.nr)
+		try_repair(&t);
 	try_read(&t);
 	try_use(&t);
 	image_reset(&disk);
@@ -252,7 +281,7 @@ static void limit(unsigned int busy, unsigned int all)
 static void child(unsigned int me, u64 from, u64 to)
 {
 	image_copy(&disk, &base.disk);
-	for (; from < to; from++) {
+	for (; from < to; from += step) {
 		shared->current[me] = from;
 		limit(SECONDS, PATIENCE);
 		one_case(from);
@@ -316,7 +345,7 @@ static void run_all(u64 from, u64 to, unsigned int jobs)
 			if (w[i].pid)
 				continue;
 			w[i].from = from;
-			w[i].to = min(from + BATCH, to);
+			w[i].to = min(from + BATCH * step, to);
 			from = w[i].to;
 			start(&w[i], i);
 			running++;
@@ -347,6 +376,9 @@ static void summary(void)
 	       (unsigned long long)shared->complained,
 	       (unsigned long long)shared->unaffected,
 	       (unsigned long long)shared->excused);
+	printf("repairs: %llu without loss, %llu with, %llu refused\n",
+	       (unsigned long long)shared->mended, (unsigned long long)shared->lossy,
+	       (unsigned long long)shared->beyond);
 	printf("FIGURE damaged_images %llu\n", (unsigned long long)shared->tried);
 	printf("FIGURE damage_violations %llu\n",
 	       (unsigned long long)shared->violations);
@@ -398,6 +430,7 @@ int main(int argc, char **argv)
 		{ "case", required_argument, NULL, 'c' },
 		{ "from", required_argument, NULL, 'f' },
 		{ "to", required_argument, NULL, 't' },
+		{ "step", required_argument, NULL, 's' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "list", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
@@ -419,6 +452,9 @@ int main(int argc, char **argv)
 		case 't':
 			to = strtoull(optarg, NULL, 0);
 			break;
+		case 's':
+			step = max(strtoull(optarg, NULL, 0), 1ULL);
+			break;
 		case 'j':
 			jobs = min(max(strtoul(optarg, NULL, 0), 1UL), 64UL);
 			break;
@@ -426,7 +462,7 @@ int main(int argc, char **argv)
 			verbose = true;
 			break;
 		default:
-			fprintf(stderr, "usage: damage [--case N] [--from N] [--to N] [--jobs N] [--list]\n");
+			fprintf(stderr, "usage: damage [--case N] [--from N] [--to N] [--step N] [--jobs N] [--list]\n");
 			return 2;
 		}
 	}
