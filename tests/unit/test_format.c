@@ -103,6 +103,8 @@ static const struct field fields[] = {
 	F(cpb_disk_volume, policy, 208, 32),
 	F(cpb_disk_volume, reserved, 240, 264),
 
+	F(cpb_disk_options, value, 0, 128),
+
 	F(cpb_disk_root, ref, 0, 8),
 	F(cpb_disk_root, level, 8, 4),
 	F(cpb_disk_root, pad, 12, 4),
@@ -135,7 +137,8 @@ static const struct field fields[] = {
 	F(cpb_disk_super, space, 304, 16),
 	F(cpb_disk_super, dead, 320, 16),
 	F(cpb_disk_super, dead_nodes, 336, 8),
-	F(cpb_disk_super, reserved, 344, 256),
+	F(cpb_disk_super, options, 344, 128),
+	F(cpb_disk_super, reserved, 472, 128),
 	F(cpb_disk_super, bitmap_place, 600, 1048),
 
 	F(cpb_disk_label, h, 0, 64),
