@@ -109,6 +109,8 @@ static const struct field fields[] = {
 	F(cpb_disk_root, level, 8, 4),
 	F(cpb_disk_root, pad, 12, 4),
 
+	F(cpb_disk_options, value, 0, 128),
+
 	F(cpb_disk_super, h, 0, 64),
 	F(cpb_disk_super, version, 64, 4),
 	F(cpb_disk_super, chunk_shift, 68, 4),
