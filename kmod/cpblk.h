@@ -50,6 +50,11 @@ struct cpblk_disk;
  * @meta_bios: bios of the engine
  * @partials: struct cpblk_partial
  * @running: kicks of the engine are heard; RCU
+ * @room_state: enum cpblk_space_flags, as told last; level_work
+ * @room_full: a write has found no space
+ * @room_round: odd while automatic checkpoints are being deleted
+ * @room_deleted: how many were
+ * @room_wait: writes that wait for that
  * @dirty_ticks: ticks in a row that found something to write back
  *
  * The workqueues and who may wait for whom are explained in work.c.
@@ -84,10 +89,14 @@ struct cpblk_store {
 	struct workqueue_struct *read_wq, *write_wq, *end_wq, *partial_wq;
 	struct workqueue_struct *flush_wq, *commit_wq, *reap_wq;
 	struct work_struct flush_work, commit_work, release_work, refill_work;
-	struct work_struct reap_work, failed_work;
+	struct work_struct reap_work, failed_work, level_work, room_work;
 	struct delayed_work tick_work;
 	unsigned int dirty_ticks;
 	bool running;
+	bool room_full;
+	u32 room_state;
+	atomic_t room_round, room_deleted;
+	wait_queue_head_t room_wait;
 };
 
 /**
@@ -198,6 +207,14 @@ void cpblk_work_stop(struct cpblk_store *s);
 void cpblk_options_changed(struct cpblk_store *s);
 void cpblk_work_exit(struct cpblk_store *s);
 void cpblk_kick(void *ctx, unsigned int why);
+
+/* ---- room.c: full devices ---- */
+
+void cpblk_room_init(struct cpblk_store *s);
+void cpblk_room_stop(struct cpblk_store *s);
+u32 cpblk_room_state(struct cpblk_store *s, const struct cpb_status *st);
+int cpblk_write_wait(struct cpblk_store *s);
+int cpblk_grow(struct cpblk_store *s, char *why);
 
 /* ---- io.c: the way of a bio ---- */
 

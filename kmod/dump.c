@@ -70,12 +70,9 @@ static bool put_store(struct sk_buff *skb, struct cpblk_store *s)
 	       !nla_put_u32(skb, CPBLK_A_STATE, state) &&
 	       (!st.error[0] || cpblk_put_str(skb, CPBLK_A_ERROR, st.error)) &&
 	       !nla_put_u32(skb, CPBLK_A_CHUNK_SIZE, 1U << s->chunk_shift) &&
-	       cpblk_put_u64(skb, CPBLK_A_META_SIZE,
-			     st.meta_blocks << CPB_BLOCK_SHIFT) &&
+	       cpblk_put_sizes(skb, s, &st) &&
 	       cpblk_put_u64(skb, CPBLK_A_META_USED,
 			     st.meta_used << CPB_BLOCK_SHIFT) &&
-	       cpblk_put_u64(skb, CPBLK_A_DATA_SIZE,
-			     st.data_chunks << s->chunk_shift) &&
 	       cpblk_put_u64(skb, CPBLK_A_DATA_USED,
 			     st.data_used << s->chunk_shift) &&
 	       cpblk_put_u64(skb, CPBLK_A_DATA_BUSY,
@@ -89,7 +86,10 @@ static bool put_store(struct sk_buff *skb, struct cpblk_store *s)
 	       cpblk_put_u64(skb, CPBLK_A_NR_VOLUMES, st.nr_volumes) &&
 	       cpblk_put_u64(skb, CPBLK_A_NR_CHECKPOINTS, st.nr_checkpoints) &&
 	       cpblk_put_u64(skb, CPBLK_A_NR_HIDDEN, st.nr_hidden) &&
-	       put_counters(skb, &st) && put_options(skb, s);
+	       put_counters(skb, &st) && put_options(skb, s) &&
+	       !nla_put_u32(skb, CPBLK_A_SPACE, cpblk_room_state(s, &st)) &&
+	       cpblk_put_u64(skb, CPBLK_A_META_RESERVED,
+			     st.meta_reserved << CPB_BLOCK_SHIFT);
 }
 
 /* What a head and a checkpoint have in common. */

@@ -50,6 +50,15 @@ bool cpblk_put_restored(struct sk_buff *skb, const struct cpblk_restore *r)
 	       cpblk_put_u64(skb, CPBLK_A_GENERATION, r->generation);
 }
 
+bool cpblk_put_sizes(struct sk_buff *skb, struct cpblk_store *s,
+		     const struct cpb_status *st)
+{
+	return cpblk_put_u64(skb, CPBLK_A_META_SIZE,
+			     st->meta_blocks << CPB_BLOCK_SHIFT) &&
+	       cpblk_put_u64(skb, CPBLK_A_DATA_SIZE,
+			     st->data_chunks << s->chunk_shift);
+}
+
 static struct sk_buff *event_begin(enum cpblk_event event, struct cpblk_store *s,
 				   size_t space, void **head)
 {
@@ -149,4 +158,31 @@ void cpblk_event_point(enum cpblk_event event, struct cpblk_store *s,
 			  cpblk_put_taken(skb, point) &&
 			  (!device ||
 			   cpblk_put_str(skb, CPBLK_A_DEVICE, device)));
+}
+
+/* How much is in use has crossed a threshold. */
+void cpblk_event_space(struct cpblk_store *s, u32 state, const struct cpb_status *st)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	skb = event_begin(CPBLK_EVENT_SPACE, s, EVENT_SPACE, &head);
+	if (skb)
+		event_end(skb, head,
+			  !nla_put_u32(skb, CPBLK_A_SPACE, state) &&
+			  cpblk_put_sizes(skb, s, st) &&
+			  cpblk_put_u64(skb, CPBLK_A_META_USED,
+					st->meta_used << CPB_BLOCK_SHIFT) &&
+			  cpblk_put_u64(skb, CPBLK_A_DATA_USED,
+					st->data_used << s->chunk_shift));
+}
+
+void cpblk_event_grown(struct cpblk_store *s, const struct cpb_status *st)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	skb = event_begin(CPBLK_EVENT_GROWN, s, EVENT_SPACE, &head);
+	if (skb)
+		event_end(skb, head, cpblk_put_sizes(skb, s, st));
 }

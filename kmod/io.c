@@ -455,7 +455,7 @@ static void write_work(struct work_struct *work)
 	int ret;
 
 	io->nowait = false;
-	ret = cpb_write_wait(engine(io));
+	ret = cpblk_write_wait(io->disk->store);
 	if (ret) {
 		io_fail(io, errno_to_blk_status(ret));
 		io_put(io);

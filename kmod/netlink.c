@@ -34,7 +34,8 @@ static_assert(CPBLK_OPTION_DEFAULT == CPB_OPTION_DEFAULT);
 
 atomic_t cpblk_changes = ATOMIC_INIT(1);
 
-static void changed(void)
+/** cpblk_nl_changed() - what dumps show may be another now */
+void cpblk_nl_changed(void)
 {
 	/* 0 would mean that there is nothing to compare with. */
 	if (!atomic_inc_return(&cpblk_changes))
@@ -442,6 +443,22 @@ static int options_set(struct cpblk_store *s, struct genl_info *info, char *why)
 	return ret;
 }
 
+static int grow(struct cpblk_store *s, struct genl_info *info, char *why)
+{
+	struct cpb_status st;
+	struct cpblk_answer a;
+	int ret;
+
+	ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
+	if (ret)
+		return ret;
+	ret = cpblk_grow(s, why);
+	if (ret)
+		return cpblk_answer_drop(&a, ret);
+	cpb_status(s->engine, &st);
+	return cpblk_answer_end(&a, info, cpblk_put_sizes(a.skb, s, &st), why);
+}
+
 static int attach(struct cpblk_store *s, struct genl_info *info, char *why)
 {
 	char device[DISK_NAME_LEN];
@@ -505,6 +522,7 @@ static const struct op ops[CPBLK_CMD_MAX + 1] = {
 	[CPBLK_CMD_POLICY_SET] = { policy_set, false, { CPBLK_A_VOLUME } },
 	[CPBLK_CMD_COST] = { cost, true, { CPBLK_A_CHECKPOINT_IDS } },
 	[CPBLK_CMD_OPTIONS_SET] = { options_set, false, { CPBLK_A_OPTIONS } },
+	[CPBLK_CMD_GROW] = { grow },
 };
 
 static int run_op(const struct op *op, struct cpblk_store *s,
@@ -556,7 +574,7 @@ static int op_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	ret = run_op(op, s, info, why);
 	if (!op->alive)
-		changed();
+		cpblk_nl_changed();
 	cpblk_store_put(s);
 	return ret ? cpblk_nl_refuse(info->extack, ret, why) : 0;
 }
@@ -591,7 +609,7 @@ static int store_open(struct sk_buff *skb, struct genl_info *info)
 		ret = cpblk_answer_drop(&a, PTR_ERR(s));
 		return cpblk_nl_refuse(info->extack, ret, why);
 	}
-	changed();
+	cpblk_nl_changed();
 	ok = cpblk_put_str(a.skb, CPBLK_A_STORE, s->name) &&
 	     !nla_put(a.skb, CPBLK_A_STORE_UUID, CPB_UUID_LEN, s->uuid);
 	cpblk_store_put(s);
@@ -789,6 +807,7 @@ static const struct genl_ops genl_ops[] = {
 	CHANGE(CPBLK_CMD_POLICY_SET, policy_set_policy),
 	CHANGE(CPBLK_CMD_COST, cost_policy),
 	CHANGE(CPBLK_CMD_OPTIONS_SET, options_set_policy),
+	CHANGE(CPBLK_CMD_GROW, store_policy),
 };
 
 static const struct genl_multicast_group genl_groups[] = {

@@ -11,6 +11,7 @@
 /* Raised by every operation that may have changed what dumps show; never 0. */
 extern atomic_t cpblk_changes;
 
+void cpblk_nl_changed(void);
 int cpblk_nl_refuse(struct netlink_ext_ack *extack, int err, const char *why);
 int cpblk_nl_which(struct nlattr **attrs, struct cpblk_which *w, char *why);
 

@@ -179,7 +179,7 @@ static int run_round(struct cpblk_partial *q)
 		if (!ret)
 			break;
 		if (ret == -EAGAIN)
-			ret = cpb_write_wait(engine);
+			ret = cpblk_write_wait(q->store);
 		if (ret)
 			return ret;
 	}

@@ -15,10 +15,11 @@
  *               waits for
  *   partial_wq  rounds of partial.c: for commit_wq
  *   end_wq      write completions that lack metadata: for commit_wq
- *   reap_wq     reclaiming: for commit_wq
+ *   reap_wq     reclaiming, what room.c does: for commit_wq, store->op
  *   commit_wq   transactions, and what they need: for the devices only
  *
- * Nobody waits for read_wq, write_wq, flush_wq or reap_wq. Completions of the
+ * Nobody waits for read_wq, write_wq or flush_wq, and for reap_wq writes do so
+ * that find no space, for a limited time. Completions of the
  * data device wait for nobody. The ios' mempool is waited for in submit_bio()
  * alone.
  */
@@ -105,6 +106,7 @@ void cpblk_options_changed(struct cpblk_store *s)
 {
 	unsigned int seconds = flush_interval(s);
 
+	cpblk_kick(s, CPB_KICK_LEVEL);
 	/* Counted anew: it may have been a long time, or never. */
 	if (seconds)
 		mod_delayed_work(s->flush_wq, &s->tick_work, seconds * HZ);
@@ -129,6 +131,8 @@ void cpblk_kick(void *ctx, unsigned int why)
 			queue_work(s->reap_wq, &s->reap_work);
 		if (why & CPB_KICK_ERROR)
 			queue_work(s->reap_wq, &s->failed_work);
+		if (why & CPB_KICK_LEVEL)
+			queue_work(s->reap_wq, &s->level_work);
 	}
 	rcu_read_unlock();
 }
@@ -154,6 +158,7 @@ void cpblk_work_stop(struct cpblk_store *s)
 	cancel_work_sync(&s->release_work);
 	cancel_work_sync(&s->refill_work);
 	cancel_work_sync(&s->failed_work);
+	cpblk_room_stop(s);
 }
 
 /* All queues of a store, and how many works of each may run at once. */
@@ -169,7 +174,7 @@ static const struct {
 	{ "partial", offsetof(struct cpblk_store, partial_wq), WQ_HIGHPRI, 64 },
 	{ "end", offsetof(struct cpblk_store, end_wq), WQ_HIGHPRI, 16 },
 	{ "commit", offsetof(struct cpblk_store, commit_wq), WQ_HIGHPRI, 4 },
-	{ "reap", offsetof(struct cpblk_store, reap_wq), 0, 2 },
+	{ "reap", offsetof(struct cpblk_store, reap_wq), 0, 4 },
 };
 
 static struct workqueue_struct **queue(struct cpblk_store *s, unsigned int i)
@@ -187,6 +192,7 @@ int cpblk_work_init(struct cpblk_store *s)
 	INIT_WORK(&s->refill_work, refill_work);
 	INIT_WORK(&s->reap_work, reap_work);
 	INIT_WORK(&s->failed_work, failed_work);
+	cpblk_room_init(s);
 	INIT_DELAYED_WORK(&s->tick_work, tick_work);
 	for (i = 0; i < ARRAY_SIZE(queues); i++) {
 		*queue(s, i) = alloc_workqueue("cpblk_%s/%llu",

@@ -133,6 +133,11 @@ static void set_free(struct cpb_blocks *b, u64 addr)
 	b->free++;
 }
 
+static bool level_moved(struct cpb_blocks *b)
+{
+	return cpb_level_moved(&b->level, b->nr - b->free, b->nr);
+}
+
 /* The page of the directory that an address is in, made if it isn't there. */
 static void make_dir(struct cpb_store *s, u64 addr)
 {
@@ -213,6 +218,7 @@ void cpb_blocks_release(struct cpb_store *s, struct cpb_buf *b)
 	unsigned long flags;
 	struct cpb_node *n;
 	struct cpb_seg *seg;
+	bool moved;
 	u64 i;
 
 	cpb_for_each_seg(seg, b) {
@@ -227,7 +233,10 @@ void cpb_blocks_release(struct cpb_store *s, struct cpb_buf *b)
 			set_free(&s->blocks, seg->word[i]);
 		}
 		s->blocks.released++;
+		moved = level_moved(&s->blocks);
 		port_unlock(&s->blocks.lock, flags);
+		if (moved)
+			s->ops->kick(s->ctx, CPB_KICK_LEVEL);
 	}
 	cpb_buf_drop(b);
 }
@@ -447,12 +456,16 @@ static struct cpb_node *reserve_node(struct cpb_store *s)
 	struct cpb_node *n;
 	unsigned long flags = port_lock(&b->lock);
 	u64 addr = b->free ? find_free(b) : ~0ULL;
+	bool moved = false;
 
 	if (addr != ~0ULL) {
 		set_busy(b, addr);
 		b->cursor = addr + 1 < b->nr ? addr + 1 : 0;
+		moved = level_moved(b);
 	}
 	port_unlock(&b->lock, flags);
+	if (moved)
+		s->ops->kick(s->ctx, CPB_KICK_LEVEL);
 	if (addr == ~0ULL)
 		return NULL;
 	make_dir(s, addr);

@@ -60,7 +60,7 @@ bool cpb_dirty(struct cpb_store *s)
 
 	return READ_ONCE(t->nr_dirty) || READ_ONCE(t->blocks.words) ||
 	       READ_ONCE(s->slots.nr_dirty) || READ_ONCE(s->nr_runs) ||
-	       READ_ONCE(s->nr_dead) || READ_ONCE(s->options_changed);
+	       READ_ONCE(s->nr_dead) || READ_ONCE(s->super_changed);
 }
 
 static void copies_free(struct list_head *objects)
@@ -123,7 +123,7 @@ static void make_cut(struct cpb_store *s, struct cut *c)
 	c->next_volume = s->next_volume;
 	c->object_slots = s->slots.nr;
 	c->options = s->options;
-	s->options_changed = false;
+	s->super_changed = false;
 	s->space.change = 0;
 	s->nr_runs = 0;
 	s->nr_dead = 0;
@@ -228,7 +228,7 @@ static int write_nodes(struct cpb_store *s, struct cpb_txn *t, struct cpb_vec *v
 /* Bitmaps that changed go to the place that the last superblock doesn't use. */
 static int write_bitmaps(struct cpb_store *s, u64 txn)
 {
-	u64 nr = DIV_ROUND_UP(s->meta_blocks, CPB_SPACE_BITS), i;
+	u64 nr = DIV_ROUND_UP(s->disk_meta_blocks, CPB_SPACE_BITS), i;
 	struct cpb_disk_header *h = port_alloc_block();
 	int err = 0;
 
@@ -269,8 +269,8 @@ static void fill_super(struct cpb_store *s, const struct cut *c,
 	sb->chunk_shift = cpu_to_le32(s->chunk_shift);
 	sb->created = cpu_to_le64(s->created);
 	memcpy(sb->name, s->name, sizeof(sb->name));
-	sb->meta_blocks = cpu_to_le64(s->meta_blocks);
-	sb->data_chunks = cpu_to_le64(s->space.chunks);
+	sb->meta_blocks = cpu_to_le64(s->disk_meta_blocks);
+	sb->data_chunks = cpu_to_le64(s->disk_chunks);
 	sb->journal_start = cpu_to_le64(s->log.start);
 	sb->journal_blocks = cpu_to_le64(s->log.blocks);
 	sb->journal_tail = cpu_to_le64(tail->block);
@@ -355,8 +355,8 @@ static void finish(struct cpb_store *s, struct cut *c,
 	s->nr_commits++;
 }
 
-/* The commit lock is held. */
-static int commit(struct cpb_store *s)
+/** cpb_commit_locked() - cpb_commit() where the commit lock is held already  [sleeps] */
+int cpb_commit_locked(struct cpb_store *s)
 {
 	struct cpb_disk_super *sb;
 	struct cpb_log_place tail;
@@ -364,6 +364,8 @@ static int commit(struct cpb_store *s)
 	struct cut c;
 	int err;
 
+	if (s->broken)
+		return -EROFS;
 	if (!cpb_dirty(s))
 		return 0;
 	fresh = cpb_gen_new(s);
@@ -414,7 +416,7 @@ int cpb_commit(struct cpb_store *s)
 	if (s->broken || !s->writable)
 		return -EROFS;
 	port_mutex_lock(&s->commit);
-	err = s->broken ? -EROFS : commit(s);
+	err = cpb_commit_locked(s);
 	port_mutex_unlock(&s->commit);
 	return err;
 }

@@ -50,6 +50,7 @@ struct cpb_vec {
 #define CPB_KICK_RELEASE	(1U << 2) /* cpb_release() has work */
 #define CPB_KICK_REFILL		(1U << 3) /* cpb_refill() is due */
 #define CPB_KICK_ERROR		(1U << 4) /* the store has gone read-only */
+#define CPB_KICK_LEVEL		(1U << 5) /* another percentage of a device is in use */
 
 /**
  * struct cpb_ops - how the engine reaches its devices and its owner
@@ -130,7 +131,8 @@ struct cpb_status {
 	u64 meta_blocks, meta_used;	/* used: with what waits to be released */
 	u64 data_chunks, data_used;	/* used: allocated, by the trees */
 	u64 data_busy;			/* used, in flight and waiting to be released */
-	u64 meta_free;			/* blocks that writes may still take */
+	u64 meta_free;			/* blocks that are free, the reserve too */
+	u64 meta_reserved;		/* of these, what writes leave alone */
 	u64 epoch, txn, next_id;
 	u64 journal_blocks, journal_used;
 	u64 nr_volumes, nr_checkpoints, nr_hidden; /* hidden: still being reclaimed */
@@ -143,6 +145,18 @@ struct cpb_status {
 
 /** cpb_status() - fill @st  [any] */
 void cpb_status(struct cpb_store *s, struct cpb_status *st);
+
+/**
+ * cpb_grow() - take the room that the devices have got  [sleeps]
+ * @meta_blocks: size of the metadata device as it is
+ * @data_bytes: size of the data device as it is
+ * @why: on error, a sentence that says what is wrong
+ *
+ * One transaction. The metadata can become as large as there is room for
+ * bitmaps: 16 times what it was when the store was formatted. Return: 0, also
+ * where nothing has become larger; -ENODEV: a device is smaller than the store.
+ */
+int cpb_grow(struct cpb_store *s, u64 meta_blocks, u64 data_bytes, char *why);
 
 /* ---- Options ---- */
 

@@ -294,6 +294,24 @@ struct cpb_txn {
 
 /* ---- Space ---- */
 
+/* In between, the part of a device that is in use is so many percent. */
+struct cpb_level {
+	u64 low, high;
+};
+
+/* Is it another one than the last time? */
+static inline bool cpb_level_moved(struct cpb_level *l, u64 used, u64 total)
+{
+	u64 percent;
+
+	if (used >= l->low && used < l->high)
+		return false;
+	percent = div64_u64(100 * used, total);
+	l->low = div64_u64(percent * total + 99, 100);
+	l->high = div64_u64((percent + 1) * total + 99, 100);
+	return true;
+}
+
 struct cpb_gen {
 	struct cpb_store *s;
 	port_ref_t ref;
@@ -320,6 +338,7 @@ struct cpb_space {
 	u64 nr_groups, chunks;
 	u64 cursor;		/* group to look in next */
 	u64 busy;		/* chunks not free to take; lock */
+	struct cpb_level level;	/* of them; lock */
 	u64 used;		/* chunks allocated as of the last commit; meta */
 	s64 change;		/* since then; the tree lock */
 	struct cpb_root table;
@@ -338,6 +357,7 @@ struct cpb_blocks {
 	u64 released;		/* how often blocks became free for reuse; lock to raise it */
 	unsigned long *busy;
 	u64 nr, free, cursor;
+	struct cpb_level level;	/* of those that are not free; lock */
 	u64 hand;		/* of the shrinker's clock */
 };
 
@@ -408,7 +428,8 @@ struct cpb_store {
 	u64 dead_changes;		/* of the dead tree; meta */
 	u64 cost_run;			/* cost */
 
-	u64 meta_blocks;
+	u64 meta_blocks;		/* in use, as space.chunks; lists and meta to change */
+	u64 disk_meta_blocks, disk_chunks; /* of the next superblock; commit */
 	u64 bitmap_start, bitmap_slots;
 	unsigned long *bitmap;		/* allocated blocks as of the last commit; commit */
 	unsigned long *bitmap_changed;	/* a bit for each block of it; commit */
@@ -416,7 +437,7 @@ struct cpb_store {
 	u64 meta_used;			/* as of the last commit; meta */
 	u32 label_crc;
 	struct cpb_disk_options options; /* lists and the tree lock; read without */
-	bool options_changed;		/* since the last commit; the tree lock */
+	bool super_changed;		/* options or sizes, since the last commit; the tree lock */
 
 	u64 nr_commits, nr_log_writes, nr_log_blocks, nr_written, nr_steps;
 	atomic_long_t nr_misses;
@@ -588,6 +609,7 @@ int cpb_label_check(struct cpb_store *s, char *why);
 
 int cpb_space_init(struct cpb_store *s, unsigned int ncpus);
 void cpb_space_exit(struct cpb_store *s);
+u64 cpb_blocks_reserved(struct cpb_store *s);
 int cpb_space_take(struct cpb_store *s, u64 run);
 void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs);
 int cpb_space_apply(struct cpb_store *s, struct cpb_txn *t);
@@ -678,5 +700,10 @@ int cpb_log_replay(struct cpb_store *s, u64 *records);
 
 void cpb_txn_start(struct cpb_store *s, u64 durable);
 int cpb_super_write(struct cpb_store *s, struct cpb_disk_super *sb, u64 txn);
+int cpb_commit_locked(struct cpb_store *s);
+
+/* ---- store.c ---- */
+
+void cpb_set_reserves(struct cpb_store *s);
 
 #endif /* CPB_ENGINE_H */

@@ -84,7 +84,7 @@ static void options_locked(struct cpb_store *s, const struct cpb_disk_options *f
 	flags = cpb_lock_ready(s);
 	for (i = 0; i < CPB_OPTION_SLOTS; i++)
 		WRITE_ONCE(s->options.value[i], fresh->value[i]);
-	s->options_changed = true;
+	s->super_changed = true;
 	cpb_log_op(s, CPB_RECORD_SET, 0, 0, &o, words, OPTION_WORDS);
 	port_unlock(&s->lock, flags);
 }

@@ -151,11 +151,12 @@ static bool take_from(struct cpb_space *sp, u64 g, u64 want, struct cpb_run *run
 	return true;
 }
 
-static bool take_run(struct cpb_space *sp, u64 want, struct cpb_run *run)
+static bool take_run(struct cpb_store *s, u64 want, struct cpb_run *run)
 {
+	struct cpb_space *sp = &s->space;
 	unsigned long flags = port_lock(&sp->lock);
 	u64 g = sp->cursor, i;
-	bool got = false;
+	bool got = false, moved;
 
 	for (i = 0; i < sp->nr_groups && !got; i++) {
 		got = take_from(sp, g, want, run);
@@ -163,7 +164,10 @@ static bool take_run(struct cpb_space *sp, u64 want, struct cpb_run *run)
 			g = 0;
 	}
 	sp->cursor = g;
+	moved = got && cpb_level_moved(&sp->level, sp->busy, sp->chunks);
 	port_unlock(&sp->lock, flags);
+	if (moved)
+		s->ops->kick(s->ctx, CPB_KICK_LEVEL);
 	return got;
 }
 
@@ -178,15 +182,16 @@ static bool cut_run(struct cpb_cpu *cpu, u64 want, struct cpb_run *run)
 	return true;
 }
 
-static bool take(struct cpb_space *sp, unsigned int n, u64 want,
+static bool take(struct cpb_store *s, unsigned int n, u64 want,
 		 struct cpb_run *run)
 {
+	struct cpb_space *sp = &s->space;
 	struct cpb_cpu *cpu = &sp->cpu[n];
 	unsigned long flags = port_lock(&cpu->lock);
 	bool got = cut_run(cpu, want, run);
 	unsigned int i;
 
-	if (!got && take_run(sp, RUN_CHUNKS, &cpu->run))
+	if (!got && take_run(s, RUN_CHUNKS, &cpu->run))
 		got = cut_run(cpu, want, run);
 	port_unlock(&cpu->lock, flags);
 
@@ -211,12 +216,21 @@ static u64 commit_cost(struct cpb_store *s)
 	       2 * READ_ONCE(s->slots.nr_dirty) + 64;
 }
 
+/**
+ * cpb_blocks_reserved() - metadata blocks that a write leaves free
+ * @s: the store
+ *
+ * What a commit may take by now, what the writes under way may, and the floor.
+ */
+u64 cpb_blocks_reserved(struct cpb_store *s)
+{
+	return READ_ONCE(s->floor) + commit_cost(s) +
+	       (atomic_long_read(&s->writes) + 1) * WRITE_BLOCKS;
+}
+
 static bool blocks_short(struct cpb_store *s)
 {
-	u64 need = s->floor + commit_cost(s) +
-		   (atomic_long_read(&s->writes) + 1) * WRITE_BLOCKS;
-
-	return cpb_blocks_available(s) < need;
+	return cpb_blocks_available(s) < cpb_blocks_reserved(s);
 }
 
 int cpb_write_begin(struct cpb_store *s, unsigned int cpu, u64 want,
@@ -226,7 +240,7 @@ int cpb_write_begin(struct cpb_store *s, unsigned int cpu, u64 want,
 		return -EROFS;
 	if (unlikely(blocks_short(s)))
 		return -EAGAIN;
-	if (!take(&s->space, cpu, want, run))
+	if (!take(s, cpu, want, run))
 		return -EAGAIN;
 	atomic_long_inc(&s->writes);
 	if (unlikely(READ_ONCE(s->pool.nr) < s->pool_want / 2))
@@ -361,6 +375,7 @@ void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs)
 	unsigned long flags;
 	struct cpb_seg *seg;
 	u64 i, chunk, len;
+	bool moved;
 
 	cpb_for_each_seg(seg, runs) {
 		flags = port_lock(&sp->lock);
@@ -375,7 +390,10 @@ void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs)
 				sp->group[g].nr_busy--;
 			}
 		}
+		moved = cpb_level_moved(&sp->level, sp->busy, sp->chunks);
 		port_unlock(&sp->lock, flags);
+		if (moved)
+			s->ops->kick(s->ctx, CPB_KICK_LEVEL);
 		port_cond_resched();
 	}
 	cpb_buf_drop(runs);

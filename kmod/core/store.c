@@ -169,6 +169,8 @@ int cpb_super_use(struct cpb_store *s, const struct cpb_disk_super *sb,
 	s->meta_blocks = le64_to_cpu(sb->meta_blocks);
 	s->space.chunks = le64_to_cpu(sb->data_chunks);
 	s->space.used = le64_to_cpu(sb->data_used);
+	s->disk_meta_blocks = s->meta_blocks;
+	s->disk_chunks = s->space.chunks;
 	s->log.start = le64_to_cpu(sb->journal_start);
 	s->log.blocks = le64_to_cpu(sb->journal_blocks);
 	s->log.head.block = le64_to_cpu(sb->journal_tail);
@@ -290,6 +292,13 @@ static int load_bitmaps(struct cpb_store *s)
 	return 0;
 }
 
+/** cpb_set_reserves() - as is right for the size of the metadata device */
+void cpb_set_reserves(struct cpb_store *s)
+{
+	WRITE_ONCE(s->pool_want, min(max(s->meta_blocks / 64, 64ULL), 1024ULL));
+	WRITE_ONCE(s->floor, 64 + s->meta_blocks / 256);
+}
+
 static int bring_up(struct cpb_store *s, struct cpb_disk_super *sb, bool lone,
 		    unsigned int ncpus, unsigned int flags)
 {
@@ -297,8 +306,7 @@ static int bring_up(struct cpb_store *s, struct cpb_disk_super *sb, bool lone,
 	int err;
 
 	cpb_txn_start(s, le64_to_cpu(sb->h.txn));
-	s->pool_want = min(max(s->meta_blocks / 64, 64ULL), 1024ULL);
-	s->floor = 64 + s->meta_blocks / 256;
+	cpb_set_reserves(s);
 	err = cpb_blocks_init(s);
 	if (!err)
 		err = load_bitmaps(s);
@@ -386,6 +394,7 @@ void cpb_status(struct cpb_store *s, struct cpb_status *st)
 	st->meta_blocks = s->meta_blocks;
 	st->meta_free = cpb_blocks_available(s);
 	st->meta_used = s->meta_blocks - st->meta_free;
+	st->meta_reserved = min(cpb_blocks_reserved(s), st->meta_free);
 	st->data_chunks = s->space.chunks;
 	st->data_busy = READ_ONCE(s->space.busy);
 	st->journal_blocks = s->log.blocks;

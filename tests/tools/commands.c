@@ -81,7 +81,8 @@ Test(commands, wrong_usage)
 Test(commands, help)
 {
 	static const char *const names[] = {
-		"format", "open", "close", "status", "check", "sync", "events", "set", "create",
+		"format", "open", "close", "status", "check", "sync", "events", "df", "grow", "set",
+		"create",
 		"remove", "resize", "ls", "snap", "log", "restore", "undo", "fork",
 		"rm", "hold", "release", "policy", "prune", "attach", "detach",
 	};
@@ -370,6 +371,31 @@ Test(commands, rm_dry_run)
 	asked("");
 }
 
+Test(commands, df)
+{
+	cr_expect_eq(run("df", NULL), 0);
+	says(out, "STORE  DEVICE       SIZE   USED");
+	says(out, "tank   data        4 GiB  1 GiB");
+	says(out, "25 %");
+	cr_expect_eq(run("df", "--json", "tank", NULL), 0);
+	says(out, "\"available\": 3221225472");
+	says(out, "\"low\": false");
+	cr_expect_eq(run("df", "other", NULL), 1);
+	says(err, "no store 'other' is open");
+}
+
+Test(commands, grow)
+{
+	cr_expect_eq(run("grow", NULL), 0);
+	asked("grow tank");
+	cr_expect_str_eq(out, "data: 8 GiB, was 4 GiB\nmetadata: 256 MiB, as before\n");
+	cr_expect_eq(run("grow", "--json", NULL), 0);
+	says(out, "\"data_size_before\": 4294967296");
+	fake_refuse(ENODEV, "the data device has become smaller");
+	cr_expect_eq(run("grow", NULL), 1);
+	says(err, "cannot grow store tank: the data device has become smaller");
+}
+
 Test(commands, set)
 {
 	cr_expect_eq(run("set", NULL), 0);
@@ -594,7 +620,7 @@ Test(commands, events)
 		json(line);
 		lines++;
 	}
-	cr_expect_eq(lines, CPBLK_EVENT_RELEASED - CPBLK_EVENT_STORE_OPENED + 1);
+	cr_expect_eq(lines, CPBLK_EVENT_GROWN - CPBLK_EVENT_STORE_OPENED + 1);
 	cr_expect_eq(run("-s", "other", "events", NULL), 1);
 	cr_expect_str_empty(out);
 }

@@ -480,6 +480,16 @@ int cpblk_options_set(struct cpblk *link, const char *store,
 	return asked(error, "set %s%s", store, text);
 }
 
+int cpblk_grow(struct cpblk *link, const char *store, struct cpblk_store_info *info,
+	       struct cpblk_error *error)
+{
+	(void)link;
+	memset(info, 0, sizeof(*info));
+	info->meta_size = 256ULL << 20;
+	info->data_size = 8ULL << 30;
+	return asked(error, "grow %s", store);
+}
+
 int cpblk_policy_set(struct cpblk *link, const char *store, const char *volume,
 		     const struct cpblk_retention *p, struct cpblk_error *error)
 {
@@ -525,7 +535,7 @@ int cpblk_event_next(struct cpblk *link,
 	int type;
 
 	(void)link;
-	for (type = CPBLK_EVENT_STORE_OPENED; type <= CPBLK_EVENT_RELEASED + 1; type++) {
+	for (type = CPBLK_EVENT_STORE_OPENED; type <= CPBLK_EVENT_GROWN + 1; type++) {
 		memset(&event, 0, sizeof(event));
 		event.type = type;
 		strcpy(event.store, "tank");

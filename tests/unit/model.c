@@ -97,6 +97,32 @@ void model_write(struct model *m, int v, u64 vchunk, u64 len)
 	}
 }
 
+u64 model_fill(struct model *m, int v, u64 from, u64 most)
+{
+	struct cpb_run run;
+	u64 n, at;
+	int err = 0;
+
+	for (n = 0; n < most; n++) {
+		while ((err = cpb_write_begin(m->s, 0, 1, &run)) == -EAGAIN) {
+			err = cpb_write_wait(m->s);
+			if (err)
+				break;
+		}
+		if (err)
+			break;
+		at = from == MODEL_ANYWHERE ? model_random(m, m->size) :
+					      (from + n) % m->size;
+		m->disk.data[run.chunk] = m->next;
+		while ((err = cpb_write_end(m->volume[v], at, &run, NULL)) == -EAGAIN)
+			ok(cpb_prepare(m->volume[v], at, 1));
+		cr_assert_eq(err, 0, "write_end: %d", err);
+		m->head[v].content[at] = m->next++;
+	}
+	cr_assert(!err || err == -ENOSPC, "error %d", err);
+	return n;
+}
+
 void model_discard(struct model *m, int v, u64 vchunk, u64 len)
 {
 	memset(m->head[v].content + vchunk, 0, len * sizeof(u64));

@@ -40,6 +40,15 @@ u64 model_random(struct model *m, u64 below);
 
 void model_create(struct model *m, int v);
 void model_write(struct model *m, int v, u64 vchunk, u64 len);
+
+/**
+ * model_fill() - write single chunks until none is left, or @most
+ * @from: where the first one goes, the others follow; or MODEL_ANYWHERE
+ *
+ * Return: how many were written; the next one got -ENOSPC if it is not @most.
+ */
+#define MODEL_ANYWHERE	(~0ULL)
+u64 model_fill(struct model *m, int v, u64 from, u64 most);
 void model_discard(struct model *m, int v, u64 vchunk, u64 len);
 int model_snap(struct model *m, int v);
 void model_restore(struct model *m, int v, int p, bool safety);

@@ -99,6 +99,17 @@ void sim_init(struct sim *d, u64 meta_blocks, u64 chunks)
 	d->fail_write = -1;
 }
 
+void sim_grow(struct sim *d, u64 meta_blocks, u64 chunks)
+{
+	d->meta = reallocarray(d->meta, meta_blocks, sizeof(*d->meta));
+	d->data = reallocarray(d->data, chunks, sizeof(*d->data));
+	memset(d->meta + d->meta_blocks, 0,
+	       (meta_blocks - d->meta_blocks) * sizeof(*d->meta));
+	memset(d->data + d->chunks, 0, (chunks - d->chunks) * sizeof(*d->data));
+	d->meta_blocks = meta_blocks;
+	d->chunks = chunks;
+}
+
 void sim_free(struct sim *d)
 {
 	u64 i;

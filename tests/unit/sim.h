@@ -28,6 +28,8 @@ extern const struct cpb_ops sim_ops;
 
 void sim_init(struct sim *d, u64 meta_blocks, u64 chunks);
 void sim_free(struct sim *d);
+/** sim_grow() - the devices become larger */
+void sim_grow(struct sim *d, u64 meta_blocks, u64 chunks);
 u64 sim_data_bytes(const struct sim *d);
 
 /** sim_format() - an empty store named "sim", or the test fails */

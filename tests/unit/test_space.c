@@ -6,38 +6,6 @@
 
 #include "model.h"
 
-/* Write one chunk until none is free; how often that went well. */
-static u64 fill(struct model *m, int v, bool random)
-{
-	struct cpb_run run;
-	u64 n = 0, at;
-	int err;
-
-	for (;; n++) {
-		while ((err = cpb_write_begin(m->s, 0, 1, &run)) == -EAGAIN) {
-			err = cpb_write_wait(m->s);
-			if (err)
-				break;
-		}
-		if (err)
-			break;
-		at = random ? model_random(m, m->size) : n % m->size;
-		m->disk.data[run.chunk] = m->next;
-		while ((err = cpb_write_end(m->volume[v], at, &run, NULL)) == -EAGAIN) {
-			err = cpb_prepare(m->volume[v], at, 1);
-			if (err)
-				break;
-		}
-		if (err) {
-			cpb_write_abort(m->s, &run);
-			break;
-		}
-		m->head[v].content[at] = m->next++;
-	}
-	cr_assert_eq(err, -ENOSPC, "error %d", err);
-	return n;
-}
-
 /*
  * A read that began before a chunk was let go of: the chunk is not handed out
  * again before the read has ended, whatever is committed in between.
@@ -80,7 +48,7 @@ Test(space, full_data)
 	model_create(&m, 0);
 	model_write(&m, 0, 0, 300);
 	p = model_snap(&m, 0);
-	fill(&m, 0, false);
+	model_fill(&m, 0, 0, ~0ULL);
 	model_compare(&m);
 	cpb_status(m.s, &st);
 	cr_assert_eq(st.data_used, 600);

@@ -30,6 +30,8 @@ static const struct {
 	{ CPBLK_EVENT_DETACHED, "detached" },
 	{ CPBLK_EVENT_HELD, "held" },
 	{ CPBLK_EVENT_RELEASED, "released" },
+	{ CPBLK_EVENT_SPACE, "space" },
+	{ CPBLK_EVENT_GROWN, "grown" },
 };
 
 static const char *event_name(const struct cpblk_event_info *e)
@@ -71,6 +73,20 @@ static void put_id_if(struct json_object *o, const char *key, uint64_t id)
 		json_put_number(o, key, id);
 }
 
+static void put_flag(struct json_object *o, const char *key, uint32_t flag)
+{
+	json_object_object_add(o, key, json_object_new_boolean(flag));
+}
+
+static void put_space(struct json_object *o, const struct cpblk_event_info *e)
+{
+	put_flag(o, "data_low", e->space & CPBLK_SPACE_DATA_LOW);
+	put_flag(o, "meta_low", e->space & CPBLK_SPACE_META_LOW);
+	put_flag(o, "full", e->space & CPBLK_SPACE_FULL);
+	json_put_number(o, "meta_used", e->meta_used);
+	json_put_number(o, "data_used", e->data_used);
+}
+
 static int print_json(const struct cpblk_event_info *e, const char *name)
 {
 	struct json_object *o = json_object_new_object();
@@ -91,9 +107,23 @@ static int print_json(const struct cpblk_event_info *e, const char *name)
 	put_id_if(o, "safety_id", e->safety_id);
 	put_id_if(o, "generation", e->generation);
 	put_if(o, "error", e->error);
+	if (e->type == CPBLK_EVENT_SPACE)
+		put_space(o, e);
+	put_id_if(o, "meta_size", e->meta_size);
+	put_id_if(o, "data_size", e->data_size);
 	if (e->type == CPBLK_EVENT_SNAPPED)
 		json_object_object_add(o, "checkpoints", json_taken(e));
 	return json_print(o, true);
+}
+
+static void print_amount(const char *what, uint64_t used, uint64_t size, bool low)
+{
+	char text[TEXT_MAX];
+
+	printf("  %s ", what);
+	if (used && size)
+		printf("%.0f %% of ", 100.0 * (double)used / (double)size);
+	printf("%s%s", show_size(size, text), low ? " (low)" : "");
 }
 
 /* The words that all kinds of events have; each kind fills some of them. */
@@ -126,6 +156,14 @@ static void print_text(const struct cpblk_event_info *e, const char *name)
 		printf("  kept as %s@%s", e->volume, e->safety);
 	if (e->generation)
 		printf("  generation %llu", (unsigned long long)e->generation);
+	if (e->space & CPBLK_SPACE_FULL)
+		printf("  full");
+	if (e->data_size)
+		print_amount("data", e->data_used, e->data_size,
+			     e->space & CPBLK_SPACE_DATA_LOW);
+	if (e->meta_size)
+		print_amount("metadata", e->meta_used, e->meta_size,
+			     e->space & CPBLK_SPACE_META_LOW);
 	if (e->error[0])
 		printf("  %s", show_text(e->error));
 	putchar('\n');

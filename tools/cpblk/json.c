@@ -100,8 +100,12 @@ struct json_object *json_store(const struct cpblk_store_info *s)
 	json_put_string(o, "meta_path", s->meta_path);
 	json_put_string(o, "data_path", s->data_path);
 	json_put_number(o, "chunk_size", s->chunk_size);
+	put_bool(o, "data_low", s->space & CPBLK_SPACE_DATA_LOW);
+	put_bool(o, "meta_low", s->space & CPBLK_SPACE_META_LOW);
+	put_bool(o, "full", s->space & CPBLK_SPACE_FULL);
 	json_put_number(o, "meta_size", s->meta_size);
 	json_put_number(o, "meta_used", s->meta_used);
+	json_put_number(o, "meta_reserved", s->meta_reserved);
 	json_put_number(o, "data_size", s->data_size);
 	json_put_number(o, "data_used", s->data_used);
 	json_put_number(o, "data_busy", s->data_busy);

@@ -70,6 +70,22 @@ bool loop_file(const char *path, char file[CPBLK_PATH_MAX + 1])
 	return ok;
 }
 
+int loop_resize(const char *path)
+{
+	char file[CPBLK_PATH_MAX + 1];
+	int fd, rc = DONE;
+
+	if (!loop_file(path, file))
+		return DONE;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, LOOP_SET_CAPACITY, 0))
+		rc = refuse("cannot give %s the size of %s: %s", path, file,
+			    strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 void loop_wait(const char *path)
 {
 	char file[CPBLK_PATH_MAX + 1];

@@ -22,14 +22,14 @@ static const char *show_device(const char *path)
 	return text;
 }
 
-static void print_space(const char *what, uint64_t used, uint64_t size,
+static void print_space(const char *what, uint64_t used, uint64_t size, bool low,
 			const char *path)
 {
 	char a[TEXT_MAX], b[TEXT_MAX];
 
-	printf("  %-8s  %s of %s used (%.0f %%), %s\n", what, show_size(used, a),
+	printf("  %-8s  %s of %s used (%.0f %%%s), %s\n", what, show_size(used, a),
 	       show_size(size, b), size ? 100.0 * (double)used / (double)size : 0.0,
-	       show_device(path));
+	       low ? ", LOW" : "", show_device(path));
 }
 
 static void print_store(const struct cpblk_store_info *s)
@@ -41,8 +41,12 @@ static void print_store(const struct cpblk_store_info *s)
 		printf("  FAILED    read-only: %s\n", show_text(s->error));
 	else if (s->state == CPBLK_STATE_READONLY)
 		printf("  read-only\n");
-	print_space("data", s->data_used, s->data_size, s->data_path);
-	print_space("metadata", s->meta_used, s->meta_size, s->meta_path);
+	if (s->space & CPBLK_SPACE_FULL)
+		printf("  FULL      writes fail until space is freed, or a device grown\n");
+	print_space("data", s->data_used, s->data_size,
+		    s->space & CPBLK_SPACE_DATA_LOW, s->data_path);
+	print_space("metadata", s->meta_used, s->meta_size,
+		    s->space & CPBLK_SPACE_META_LOW, s->meta_path);
 	printf("  journal   %s of %s in use\n", show_size(s->journal_used, a),
 	       show_size(s->journal_size, b));
 	printf("  history   %llu volume%s, %llu checkpoint%s, chunks of %s\n",

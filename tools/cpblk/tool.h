@@ -76,6 +76,8 @@ int cmd_attach(struct tool *tool, int argc, char **argv);
 int cmd_detach(struct tool *tool, int argc, char **argv);
 int cmd_set(struct tool *tool, int argc, char **argv);
 int cmd_status(struct tool *tool, int argc, char **argv);
+int cmd_df(struct tool *tool, int argc, char **argv);
+int cmd_grow(struct tool *tool, int argc, char **argv);
 int cmd_events(struct tool *tool, int argc, char **argv);
 
 /* ---- Saying what went wrong ---- */
@@ -347,6 +349,9 @@ bool loop_of_file(int fd, char name[CPBLK_DEVICE_MAX + 1]);
 
 /** loop_file() - the file behind the loop device /dev/loopN, or false */
 bool loop_file(const char *path, char file[CPBLK_PATH_MAX + 1]);
+
+/** loop_resize() - a loop device gets the size of its file; of others nothing happens */
+int loop_resize(const char *path);
 
 /** loop_wait() - until the loop device with this path is free, for a moment */
 void loop_wait(const char *path);

@@ -55,8 +55,10 @@ void cpblk_disconnect(struct cpblk *link);
  * @uuid: its UUID
  * @state: enum cpblk_store_state
  * @chunk_size: unit in which data is allocated
+ * @space: enum cpblk_space_flags
  * @meta_size: size of the metadata device in use
  * @meta_used: how much of it is taken
+ * @meta_reserved: how much of the rest is for deletions and transactions
  * @data_size: size of the data device in use
  * @data_used: how much of it volumes and checkpoints hold
  * @data_busy: the same with what is in flight and what waits to be released
@@ -77,9 +79,11 @@ struct cpblk_store_info {
 	char error[CPBLK_ERROR_MAX + 1];
 	uint8_t uuid[CPBLK_UUID_LEN];
 	uint32_t state;
+	uint32_t space;
 	uint32_t chunk_size;
 	uint64_t meta_size;
 	uint64_t meta_used;
+	uint64_t meta_reserved;
 	uint64_t data_size;
 	uint64_t data_used;
 	uint64_t data_busy;
@@ -129,6 +133,13 @@ struct cpblk_setting {
 int cpblk_options_set(struct cpblk *link, const char *store,
 		      const struct cpblk_setting *settings, size_t nr,
 		      struct cpblk_error *err);
+
+/**
+ * cpblk_grow() - take the room that a store's devices have got
+ * @info: gets sizes only: those in use from now on
+ */
+int cpblk_grow(struct cpblk *link, const char *store, struct cpblk_store_info *info,
+	       struct cpblk_error *err);
 
 /* An amount that has to be asked for. */
 #define CPBLK_UNKNOWN		UINT64_MAX
@@ -420,6 +431,12 @@ int cpblk_detach(struct cpblk *link, const char *store, uint64_t id,
  * @safety_id: number
  * @size: the volume's
  * @generation: restored: the volume's
+ * @space: space: enum cpblk_space_flags
+ * @meta_size: space and grown: of the store; so are @data_size and, of space,
+ *	@meta_used and @data_used
+ * @data_size: see there
+ * @meta_used: see there
+ * @data_used: see there
  * @taken: snapped: the checkpoints
  * @nr_taken: how many
  */
@@ -436,6 +453,11 @@ struct cpblk_event_info {
 	uint64_t safety_id;
 	uint64_t size;
 	uint64_t generation;
+	uint32_t space;
+	uint64_t meta_size;
+	uint64_t data_size;
+	uint64_t meta_used;
+	uint64_t data_used;
 	struct cpblk_taken *taken;
 	size_t nr_taken;
 };

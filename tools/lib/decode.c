@@ -28,9 +28,11 @@ static const struct cpblk_field store_fields[] = {
 	STRING(CPBLK_A_ERROR, cpblk_store_info, error),
 	BINARY(CPBLK_A_STORE_UUID, cpblk_store_info, uuid),
 	U32(CPBLK_A_STATE, cpblk_store_info, state),
+	U32(CPBLK_A_SPACE, cpblk_store_info, space),
 	U32(CPBLK_A_CHUNK_SIZE, cpblk_store_info, chunk_size),
 	U64(CPBLK_A_META_SIZE, cpblk_store_info, meta_size),
 	U64(CPBLK_A_META_USED, cpblk_store_info, meta_used),
+	U64(CPBLK_A_META_RESERVED, cpblk_store_info, meta_reserved),
 	U64(CPBLK_A_DATA_SIZE, cpblk_store_info, data_size),
 	U64(CPBLK_A_DATA_USED, cpblk_store_info, data_used),
 	U64(CPBLK_A_DATA_BUSY, cpblk_store_info, data_busy),
@@ -123,6 +125,11 @@ static const struct cpblk_field event_fields[] = {
 	U64(CPBLK_A_SAFETY_ID, cpblk_event_info, safety_id),
 	U64(CPBLK_A_SIZE, cpblk_event_info, size),
 	U64(CPBLK_A_GENERATION, cpblk_event_info, generation),
+	U32(CPBLK_A_SPACE, cpblk_event_info, space),
+	U64(CPBLK_A_META_SIZE, cpblk_event_info, meta_size),
+	U64(CPBLK_A_DATA_SIZE, cpblk_event_info, data_size),
+	U64(CPBLK_A_META_USED, cpblk_event_info, meta_used),
+	U64(CPBLK_A_DATA_USED, cpblk_event_info, data_used),
 };
 
 LAYOUT(cpblk_store_layout, cpblk_store_info, store_fields);

@@ -240,6 +240,16 @@ int cpblk_options_set(struct cpblk *link, const char *store,
 	return cpblk_call(link, msg, 0, NULL, err);
 }
 
+int cpblk_grow(struct cpblk *link, const char *store, struct cpblk_store_info *info,
+	       struct cpblk_error *err)
+{
+	struct nl_msg *msg;
+	int rc;
+
+	rc = request(link, CPBLK_CMD_GROW, store, NULL, &msg, err);
+	return rc ? rc : call_for_one(link, msg, &cpblk_store_layout, info, err);
+}
+
 /* ---- Volumes ---- */
 
 int cpblk_volume_create(struct cpblk *link, const char *store, const char *volume,

@@ -107,6 +107,19 @@ enum cpblk_point_flags {
 };
 
 /**
+ * enum cpblk_space_flags - how full the devices of a store are
+ * @CPBLK_SPACE_DATA_LOW: the data device is beyond its threshold, which is
+ *	%CPBLK_OPTION_WARN_DATA
+ * @CPBLK_SPACE_META_LOW: the metadata device is beyond %CPBLK_OPTION_WARN_META
+ * @CPBLK_SPACE_FULL: a write failed, as nothing was left
+ */
+enum cpblk_space_flags {
+	CPBLK_SPACE_DATA_LOW = 1,
+	CPBLK_SPACE_META_LOW = 2,
+	CPBLK_SPACE_FULL = 4,
+};
+
+/**
  * enum cpblk_attr - attributes of requests, answers and events
  * @CPBLK_A_UNSPEC: not used
  * @CPBLK_A_PAD: padding before 64-bit numbers
@@ -181,6 +194,9 @@ enum cpblk_point_flags {
  *	the history branches and it has not been asked for; of a cost: data that
  *	only the checkpoints and heads named have
  * @CPBLK_A_OPTIONS: nest, &enum cpblk_option: options of the store
+ * @CPBLK_A_SPACE: u32, &enum cpblk_space_flags: how full the devices are
+ * @CPBLK_A_META_RESERVED: u64, part of the metadata device that is free and that
+ *	writes leave to deletions and transactions
  */
 enum cpblk_attr {
 	CPBLK_A_UNSPEC,
@@ -245,6 +261,8 @@ enum cpblk_attr {
 	CPBLK_A_POLICY,
 	CPBLK_A_UNIQUE,
 	CPBLK_A_OPTIONS,
+	CPBLK_A_SPACE,
+	CPBLK_A_META_RESERVED,
 
 	/* private: */
 	__CPBLK_A_MAX,
@@ -402,6 +420,7 @@ enum cpblk_counter {
  * @CPBLK_CMD_POLICY_SET: admin; set the retention policy of a volume
  * @CPBLK_CMD_COST: admin; what deleting checkpoints and heads would free
  * @CPBLK_CMD_OPTIONS_SET: admin; set options of a store
+ * @CPBLK_CMD_GROW: admin; take the room that the devices have got
  */
 enum cpblk_cmd {
 	CPBLK_CMD_STORE_OPEN = 1,
@@ -424,6 +443,7 @@ enum cpblk_cmd {
 	CPBLK_CMD_POLICY_SET,
 	CPBLK_CMD_COST,
 	CPBLK_CMD_OPTIONS_SET,
+	CPBLK_CMD_GROW,
 
 	/* private: */
 	__CPBLK_CMD_MAX,
@@ -447,6 +467,8 @@ enum cpblk_cmd {
  * @CPBLK_EVENT_DETACHED: a checkpoint has no device any more
  * @CPBLK_EVENT_HELD: a checkpoint is held
  * @CPBLK_EVENT_RELEASED: a checkpoint is not held any more
+ * @CPBLK_EVENT_SPACE: a device is low or full, or not so any more
+ * @CPBLK_EVENT_GROWN: a store has become larger
  */
 enum cpblk_event {
 	CPBLK_EVENT_STORE_OPENED = 64,
@@ -463,6 +485,8 @@ enum cpblk_event {
 	CPBLK_EVENT_DETACHED,
 	CPBLK_EVENT_HELD,
 	CPBLK_EVENT_RELEASED,
+	CPBLK_EVENT_SPACE,
+	CPBLK_EVENT_GROWN,
 };
 
 #endif /* _UAPI_LINUX_CPBLK_H */
