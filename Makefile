@@ -55,6 +55,11 @@ check-damage:
 	$(MAKE) -C tests/damage check O=$(abspath build/damage) \
 		RESULTS=$(abspath build/results)
 
+.PHONY: check-golden
+check-golden:
+	$(MAKE) -s -C tests/golden check O=$(abspath build/golden) \
+		RESULTS=$(abspath build/results)
+
 .PHONY: check-fuzz
 check-fuzz:
 	$(MAKE) -C tests/fuzz check O=$(abspath build/fuzz) \
@@ -106,6 +111,7 @@ help:
 	@echo 'make check       all tests: unit tests, then VMs on all three kernels'
 	@echo 'make check-unit  unit tests only'
 	@echo 'make check-damage damaged stores only'
+	@echo 'make check-golden stores made by this and earlier versions'
 	@echo 'make check-fuzz  damaged stores that a fuzzer makes up, for a moment'
 	@echo 'make fuzz        the same for longer  (SECONDS=n for each part)'
 	@echo 'make check-vm    VM tests only'

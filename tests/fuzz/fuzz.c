@@ -6,11 +6,13 @@
  * used, checked and closed. It must end, without a sanitizer's report, and
  * what fails must say why.
  *
- *	fuzz --target=super|tree|objects|journal [libFuzzer's options] CORPUS
+ *	fuzz --target=super|tree|objects|journal|image [libFuzzer's options] CORPUS
  *
- * A change is a block, an offset, a length, and as many bytes.
+ * A change is a block, an offset, a length, and as many bytes. Metadata images
+ * are another matter: image.c.
  */
 #include "../damage/cases.h"
+#include "fuzz.h"
 
 #define CHANGES	16
 
@@ -37,11 +39,9 @@ static struct image disk;
 static struct view view;
 static const struct target *targets[256];
 static unsigned int nr_targets;
+static bool images;
 
 const char *__asan_default_options(void);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
 const char *__asan_default_options(void)
 {
 	return "max_allocation_size_mb=64:quarantine_size_mb=4";
@@ -67,18 +67,24 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	unsigned int k;
 	int i;
 
-	base_build(&base);
-	cases_make(&cases, &base);
+	nr_targets = 0;
+	images = false;
+	if (!base.disk.meta_blocks) {
+		base_build(&base);
+		cases_make(&cases, &base);
+		image_copy(&disk, &base.disk);
+	}
+	for (i = 1; i < *argc; i++)
+		images |= !strcmp((*argv)[i], "--target=image");
 	for (i = 1; i < *argc; i++)
 		for (k = 0; k < ARRAY_SIZE(kinds); k++)
 			if (!strncmp((*argv)[i], option, strlen(option)) &&
 			    !strcmp((*argv)[i] + strlen(option), kinds[k].name))
 				choose(&kinds[k]);
-	if (!nr_targets) {
-		fprintf(stderr, "usage: fuzz --target=super|tree|objects|journal ...\n");
+	if (!nr_targets && !images) {
+		fprintf(stderr, "usage: fuzz --target=super|tree|objects|journal|image ...\n");
 		exit(2);
 	}
-	image_copy(&disk, &base.disk);
 	return 0;
 }
 
@@ -131,6 +137,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct cpb_store *s;
 	int err;
 
+	if (images) {
+		fuzz_image(data, size);
+		return 0;
+	}
 	image_reset(&disk);
 	change_all(data, size);
 	err = use_open(&disk, 0, &s, why);

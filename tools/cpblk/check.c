@@ -10,6 +10,7 @@
 
 #include "engine/mend.h"
 #include "idle.h"
+#include "structs.h"
 #include "tool.h"
 
 static const char about[] =
@@ -34,11 +35,12 @@ enum {
 /**
  * struct checked - what a check found
  * @opened: it could be opened at all; then @st and @r are known
+ * @lone: one of the two superblocks is not valid
  * @list: complaints as JSON, or NULL
  * @nr: complaints
  */
 struct checked {
-	bool opened;
+	bool opened, lone;
 	struct cpb_status st;
 	struct cpb_check_report r;
 	struct json_object *list;
@@ -80,6 +82,27 @@ static bool is_damage(int rc)
 	return rc != -EINVAL && rc != -ENODEV && rc != -ENOMEM;
 }
 
+/*
+ * A power cut may have torn one superblock, which opening the store writes
+ * again: worth a note, as now there is only one.
+ */
+static void look_at_supers(struct checked *c, struct idle *idle)
+{
+	struct cpb_disk_header *h = port_alloc_block();
+	unsigned int i, valid[2];
+
+	for (i = 0; i < 2; i++)
+		valid[i] = !idle_ops.read(idle, i ? CPB_SB_SECOND : 0, h) &&
+			   !strcmp(block_state(h, i ? CPB_SB_SECOND : 0, NULL), "ok");
+	port_free_block(h);
+	if (valid[0] == valid[1])
+		return;
+	c->lone = true;
+	if (!c->list)
+		printf("note: the superblock in block %llu is not valid; opening the store writes it again\n",
+		       valid[0] ? CPB_SB_SECOND : 0);
+}
+
 static int look_at(struct checked *c, struct idle *idle, char **paths)
 {
 	struct cpb_overlay overlay = { .ops = &idle_ops, .ctx = idle };
@@ -93,6 +116,7 @@ static int look_at(struct checked *c, struct idle *idle, char **paths)
 	if (!rc) {
 		c->opened = true;
 		cpb_status(store, &c->st);
+		look_at_supers(c, idle);
 		idle_progress(idle, "checking", c->st.meta_used);
 		look(c, store);
 		idle_progress(idle, NULL, 0);
@@ -148,6 +172,7 @@ static int report_json(struct checked *c, const struct cpb_mend *m, int rc,
 		report_store(o, c);
 	json_object_object_add(o, "clean", json_object_new_boolean(!c->nr));
 	json_object_object_add(o, "complaints", c->list);
+	json_object_object_add(o, "lone_superblock", json_object_new_boolean(c->lone));
 	if (m) {
 		list = json_object_new_array();
 		for (i = 0; i < m->nr; i++)

@@ -3,13 +3,11 @@
  * cpblk format: writes a new, empty store.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/files.h"
+#include "target.h"
 #include "tool.h"
 
 static const char about[] =
@@ -18,87 +16,6 @@ static const char about[] =
 	"use are refused; so is a file that does not exist (make one with truncate).\n"
 	"SIZE is written like 512M, 10G, 1TiB. Chunks are 4K (the default) to 1M, a\n"
 	"power of two.";
-
-struct target {
-	const char *path;
-	const char *what;
-	int fd;
-	u64 bytes;
-	struct stat st;
-};
-
-/* Says what keeps a device or file from being overwritten; DONE if nothing. */
-static int check_free(struct target *t, bool force)
-{
-	char text[USE_MAX], name[CPBLK_DEVICE_MAX + 1];
-	int rc;
-
-	if (S_ISREG(t->st.st_mode) && loop_of_file(t->fd, name))
-		return refuse("%s is in use as /dev/%s: close what uses that first",
-			      t->path, name);
-	if (force)
-		return DONE;
-	rc = probe_device(t->fd, text);
-	if (rc < 0)
-		return refuse("cannot read %s: %s", t->path, strerror(-rc));
-	if (rc > 0)
-		return refuse("%s holds %s: with --force that is lost", t->path, text);
-	return DONE;
-}
-
-/*
- * A device that is mounted, or that a driver has claimed, does not open with
- * O_EXCL. Not even --force gets behind a store that is open.
- */
-static int open_device(struct target *t, bool force)
-{
-	char text[USE_MAX], name[CPBLK_DEVICE_MAX + 1] = "";
-
-	t->fd = open(t->path, O_RDWR | O_CLOEXEC | O_EXCL);
-	if (t->fd >= 0)
-		return DONE;
-	if (errno != EBUSY)
-		return refuse("cannot open %s: %s", t->path, strerror(errno));
-	device_name(t->st.st_rdev, name);
-	if (!device_use(name, text))
-		return refuse("%s is in use by a driver, perhaps as part of an open store: close that first",
-			      t->path);
-	if (!force)
-		return refuse("%s is in use: it is %s; with --force what it holds is lost",
-			      t->path, text);
-	t->fd = open(t->path, O_RDWR | O_CLOEXEC);
-	return t->fd >= 0 ? DONE : refuse("cannot open %s: %s", t->path,
-					  strerror(errno));
-}
-
-static int open_target(struct target *t, bool force)
-{
-	int rc;
-
-	if (stat(t->path, &t->st))
-		return refuse("cannot open %s: %s", t->path, strerror(errno));
-	if (S_ISBLK(t->st.st_mode)) {
-		if (open_device(t, force))
-			return FAILED;
-	} else if (S_ISREG(t->st.st_mode)) {
-		t->fd = open(t->path, O_RDWR | O_CLOEXEC);
-		if (t->fd < 0)
-			return refuse("cannot open %s: %s", t->path, strerror(errno));
-	} else {
-		return refuse("%s is neither a block device nor a file", t->path);
-	}
-	rc = cpb_file_size(t->fd, &t->bytes);
-	if (rc)
-		return refuse("cannot get the size of %s: %s", t->path, strerror(-rc));
-	return check_free(t, force);
-}
-
-static bool same(const struct target *a, const struct target *b)
-{
-	if (S_ISBLK(a->st.st_mode) && S_ISBLK(b->st.st_mode))
-		return a->st.st_rdev == b->st.st_rdev;
-	return a->st.st_dev == b->st.st_dev && a->st.st_ino == b->st.st_ino;
-}
 
 /* A random UUID, as RFC 4122 has it. */
 static int random_uuid(u8 uuid[CPB_UUID_LEN])
@@ -168,8 +85,7 @@ static int report(const struct target *meta, const struct target *data,
 
 int cmd_format(struct tool *tool, int argc, char **argv)
 {
-	struct target meta = { .fd = -1, .what = "metadata" };
-	struct target data = { .fd = -1, .what = "data" };
+	struct target meta = { .fd = -1 }, data = { .fd = -1 };
 	uint64_t chunk = 1ULL << CPB_CHUNK_SHIFT_MIN, journal = 0;
 	bool force = false;
 	const struct option_row rows[] = {
@@ -196,13 +112,17 @@ int cmd_format(struct tool *tool, int argc, char **argv)
 
 	meta.path = argv[1];
 	data.path = argv[2];
-	rc = open_target(&meta, force);
+	rc = target_open(&meta, force);
+	if (rc == DONE)
+		rc = target_free(&meta, force);
 	/* Before it is opened: one device would keep itself from being opened. */
-	if (rc == DONE && !stat(data.path, &data.st) && same(&meta, &data))
+	if (rc == DONE && !stat(data.path, &data.st) && target_same(&meta, &data))
 		rc = refuse("metadata and data need a device each, %s and %s are one",
 			    meta.path, data.path);
 	if (rc == DONE)
-		rc = open_target(&data, force);
+		rc = target_open(&data, force);
+	if (rc == DONE)
+		rc = target_free(&data, force);
 	if (rc == DONE)
 		rc = format(&meta, &data, &params);
 	if (meta.fd >= 0)

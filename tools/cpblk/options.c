@@ -36,7 +36,8 @@ static void print_help(const struct command *command,
 		print_option(rows[i].letter, rows[i].name, rows[i].arg,
 			     rows[i].help);
 	if (command->run != cmd_format && command->run != cmd_open &&
-	    command->run != cmd_check)
+	    command->run != cmd_check && command->run != cmd_dump &&
+	    command->run != cmd_metadata)
 		print_option('s', "store", "STORE",
 			     "the store, where several are open");
 	print_option('h', "help", NULL, "print this");

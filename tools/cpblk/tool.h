@@ -57,6 +57,8 @@ int cmd_format(struct tool *tool, int argc, char **argv);
 int cmd_open(struct tool *tool, int argc, char **argv);
 int cmd_close(struct tool *tool, int argc, char **argv);
 int cmd_check(struct tool *tool, int argc, char **argv);
+int cmd_dump(struct tool *tool, int argc, char **argv);
+int cmd_metadata(struct tool *tool, int argc, char **argv);
 int cmd_sync(struct tool *tool, int argc, char **argv);
 int cmd_create(struct tool *tool, int argc, char **argv);
 int cmd_remove(struct tool *tool, int argc, char **argv);
