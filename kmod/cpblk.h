@@ -35,6 +35,9 @@
 
 #define CPBLK_PARTIAL_BITS	6
 
+/* Why a store has failed: the engine's reason, and which device that was. */
+#define CPBLK_ERROR_LEN		(CPB_ERROR_LEN + BDEVNAME_SIZE + 16)
+
 struct cpblk_disk;
 
 /**
@@ -56,6 +59,8 @@ struct cpblk_disk;
  * @room_deleted: how many were
  * @room_wait: writes that wait for that
  * @dirty_ticks: ticks in a row that found something to write back
+ * @failed: that it has turned read-only was told
+ * @failed_bdev: NULL, or the device that failed the engine first
  *
  * The workqueues and who may wait for whom are explained in work.c.
  */
@@ -97,6 +102,8 @@ struct cpblk_store {
 	u32 room_state;
 	atomic_t room_round, room_deleted;
 	wait_queue_head_t room_wait;
+	bool failed;
+	struct block_device *failed_bdev;
 };
 
 /**
@@ -198,6 +205,9 @@ int cpblk_refuse(char *why, int err, const char *fmt, ...);
 /* ---- meta.c: the engine's devices ---- */
 
 extern const struct cpb_ops cpblk_engine_ops;
+
+void cpblk_store_error(struct cpblk_store *s, const struct cpb_status *st,
+		       char text[CPBLK_ERROR_LEN]);
 
 /* ---- work.c: the engine's background work ---- */
 

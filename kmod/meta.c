@@ -51,6 +51,26 @@ static int batch_wait(struct batch *b)
 	return blk_status_to_errno(b->status);
 }
 
+/* The first failure is the one that has turned the store read-only. */
+static int noted(struct cpblk_store *s, struct block_device *bdev, int ret)
+{
+	if (unlikely(ret))
+		cmpxchg(&s->failed_bdev, NULL, bdev);
+	return ret;
+}
+
+/** cpblk_store_error() - why the store has failed, or "" if it has not */
+void cpblk_store_error(struct cpblk_store *s, const struct cpb_status *st,
+		       char text[CPBLK_ERROR_LEN])
+{
+	struct block_device *bdev = READ_ONCE(s->failed_bdev);
+
+	if (st->error[0] && bdev)
+		snprintf(text, CPBLK_ERROR_LEN, "%s, %pg failed", st->error, bdev);
+	else
+		strscpy(text, st->error, CPBLK_ERROR_LEN);
+}
+
 static sector_t block_sector(u64 block)
 {
 	return block << (CPB_BLOCK_SHIFT - SECTOR_SHIFT);
@@ -77,7 +97,7 @@ static int one_block(struct cpblk_store *s, struct block_device *bdev,
 	ret = submit_bio_wait(bio);
 	bio_put(bio);
 	memalloc_noio_restore(noio);
-	return ret;
+	return noted(s, bdev, ret);
 }
 
 static int read_block(void *ctx, u64 block, void *data)
@@ -95,20 +115,20 @@ static int label(void *ctx, void *data, bool write)
 			 REQ_OP_WRITE | REQ_PREFLUSH | REQ_FUA);
 }
 
-static int flush(struct block_device *bdev)
+static int flush(struct cpblk_store *s, struct block_device *bdev)
 {
 	unsigned int noio = memalloc_noio_save();
 	int ret = blkdev_issue_flush(bdev);
 
 	memalloc_noio_restore(noio);
-	return ret;
+	return noted(s, bdev, ret);
 }
 
 static int flush_data(void *ctx)
 {
 	struct cpblk_store *s = ctx;
 
-	return flush(s->data.bdev);
+	return flush(s, s->data.bdev);
 }
 
 /* How many from @vec on are neighbours on the device. */
@@ -144,7 +164,7 @@ static int write_runs(struct cpblk_store *s, const struct cpb_vec *vec,
 		batch_submit(&batch, bio);
 	}
 	blk_finish_plug(&plug);
-	return batch_wait(&batch);
+	return noted(s, s->meta.bdev, batch_wait(&batch));
 }
 
 /*
@@ -158,7 +178,7 @@ static int write_blocks(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 	struct cpblk_store *s = ctx;
 	bool preflush = flags & CPB_WRITE_PREFLUSH;
 	bool fua = flags & CPB_WRITE_FUA;
-	bool one_run = neighbours(vec, nr) == nr;
+	bool one_run = nr && neighbours(vec, nr) == nr;
 	blk_opf_t opf = REQ_OP_WRITE | REQ_META | REQ_SYNC;
 	unsigned int noio;
 	int ret = 0;
@@ -168,7 +188,7 @@ static int write_blocks(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 		if (s->one_disk)
 			preflush = true;
 		else
-			ret = flush(s->data.bdev);
+			ret = flush(s, s->data.bdev);
 	}
 	if (!ret && one_run) {
 		if (preflush)
@@ -178,11 +198,11 @@ static int write_blocks(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 		ret = write_runs(s, vec, nr, opf);
 	} else if (!ret) {
 		if (preflush)
-			ret = flush(s->meta.bdev);
+			ret = flush(s, s->meta.bdev);
 		if (!ret)
 			ret = write_runs(s, vec, nr, opf);
 		if (!ret && fua)
-			ret = flush(s->meta.bdev);
+			ret = flush(s, s->meta.bdev);
 	}
 	memalloc_noio_restore(noio);
 	return ret;

@@ -288,6 +288,10 @@ static int store_down(struct cpblk_store *s)
 	cpblk_work_exit(s);
 	if (s->engine)
 		ret = cpb_close(s->engine);
+	/* If it had failed before, that was told then. */
+	if (ret && !s->failed)
+		pr_crit("cpblk: store %s: closing it, not all could be written back (error %d)\n",
+			s->name, ret);
 	cpblk_partial_exit(s);
 	cpblk_io_exit(s);
 	bioset_exit(&s->meta_bios);
@@ -386,7 +390,7 @@ int cpblk_store_close(struct cpblk_store *s, char *why)
 	module_put(THIS_MODULE);
 	if (ret)
 		cpblk_refuse(why, ret,
-			     "it is closed, but not all could be written back (error %d)",
+			     "it is closed, but what was not flushed may be lost, as not all could be written back (error %d)",
 			     -ret);
 	return ret;
 }

@@ -72,11 +72,14 @@ static void reap_work(struct work_struct *work)
 static void failed_work(struct work_struct *work)
 {
 	struct cpblk_store *s = container_of(work, struct cpblk_store, failed_work);
+	char error[CPBLK_ERROR_LEN];
 	struct cpb_status st;
 
 	cpb_status(s->engine, &st);
-	pr_crit("cpblk: store %s is read-only now: %s\n", s->name, st.error);
-	cpblk_event_store(CPBLK_EVENT_STORE_FAILED, s, st.error);
+	cpblk_store_error(s, &st, error);
+	WRITE_ONCE(s->failed, true);
+	pr_crit("cpblk: store %s is read-only now: %s\n", s->name, error);
+	cpblk_event_store(CPBLK_EVENT_STORE_FAILED, s, error);
 }
 
 static unsigned int flush_interval(struct cpblk_store *s)
@@ -157,8 +160,9 @@ void cpblk_work_stop(struct cpblk_store *s)
 	cancel_work_sync(&s->commit_work);
 	cancel_work_sync(&s->release_work);
 	cancel_work_sync(&s->refill_work);
-	cancel_work_sync(&s->failed_work);
 	cpblk_room_stop(s);
+	/* Said even if it is the last thing. */
+	flush_work(&s->failed_work);
 }
 
 /* All queues of a store, and how many works of each may run at once. */

@@ -297,7 +297,7 @@ static void fill_super(struct cpb_store *s, const struct cut *c,
 /**
  * cpb_super_write() - write both copies, one after the other  [sleeps]
  * @s: the store
- * @sb: the superblock
+ * @sb: the superblock; what it refers to is durable
  * @txn: the transaction
  *
  * While one is being written, the other one is whole. What the superblock
@@ -309,7 +309,7 @@ int cpb_super_write(struct cpb_store *s, struct cpb_disk_super *sb, u64 txn)
 	int err;
 
 	cpb_seal(s, &sb->h, 0, txn);
-	err = s->ops->write(s->ctx, &vec, 1, CPB_WRITE_PREFLUSH | CPB_WRITE_FUA);
+	err = s->ops->write(s->ctx, &vec, 1, CPB_WRITE_FUA);
 	if (!err) {
 		vec.block = CPB_SB_SECOND;
 		cpb_seal(s, &sb->h, CPB_SB_SECOND, txn);
@@ -329,12 +329,31 @@ static int write_txn(struct cpb_store *s, struct cut *c)
 	err = write_nodes(s, c->t, vec);
 	if (!err)
 		err = write_bitmaps(s, c->t->id);
-	if (!err) {
+	port_free(vec);
+	return err;
+}
+
+/*
+ * Make what the superblock will refer to durable. A flush that fails may have
+ * lost what it was for, and the next one succeed: so the data has one at a time,
+ * here and in the journal, and none follows one that failed. After that, or if
+ * something else has broken the store, nothing may become durable.
+ */
+static int flush(struct cpb_store *s)
+{
+	int err = s->ops->write(s->ctx, NULL, 0, CPB_WRITE_PREFLUSH);
+
+	if (err)
+		return cpb_break(s, err, "can't flush the metadata device", ~0ULL);
+	port_mutex_lock(&s->log_io);
+	if (s->broken) {
+		err = -EROFS;
+	} else {
 		err = s->ops->flush_data(s->ctx);
 		if (err)
 			cpb_break(s, err, "can't flush the data device", ~0ULL);
 	}
-	port_free(vec);
+	port_mutex_unlock(&s->log_io);
 	return err;
 }
 
@@ -374,6 +393,13 @@ int cpb_commit_locked(struct cpb_store *s)
 	sb = port_alloc_block();
 
 	port_mutex_lock(&s->meta);
+	/* It may have broken in the middle of a change that this would write. */
+	if (s->broken) {
+		port_mutex_unlock(&s->meta);
+		port_free_block(sb);
+		cpb_gen_free(fresh);
+		return -EROFS;
+	}
 	make_cut(s, &c);
 	err = cpb_dead_drain(s, c.t);
 	if (!err)
@@ -392,6 +418,8 @@ int cpb_commit_locked(struct cpb_store *s)
 
 	if (!err)
 		err = write_txn(s, &c);
+	if (!err)
+		err = flush(s);
 	if (!err) {
 		u32 i;
 

@@ -55,9 +55,9 @@ struct cpb_vec {
 /**
  * struct cpb_ops - how the engine reaches its devices and its owner
  * @read: read one metadata block; sleeps
- * @write: write @nr metadata blocks in any order, after and before what
- *	@flags asks for; returns when all are complete; sleeps. Two calls may
- *	run at once. Runs of neighbouring blocks are worth merging.
+ * @write: write @nr metadata blocks (maybe none) in any order, after and before
+ *	what @flags asks for; returns when all are complete; sleeps. Two calls
+ *	may run at once. Runs of neighbouring blocks are worth merging.
  * @flush_data: make all data writes that have completed durable; sleeps
  * @label: read (or write) the data device's first block; sleeps
  * @kick: work is due; any context
@@ -119,7 +119,7 @@ int cpb_open(const struct cpb_ops *ops, void *ctx, u64 meta_blocks,
  *
  * No other call may be running or follow, no read reference be held. The
  * store is freed whatever it returns; after an error what was acknowledged as
- * durable still is.
+ * durable still is. Return: 0, or the error that broke the store, now or before.
  */
 int cpb_close(struct cpb_store *s);
 
@@ -365,7 +365,9 @@ int cpb_prepare(struct cpb_volume *v, u64 vchunk, u64 len);
  * cpb_flush() - make all that has completed durable  [sleeps]
  *
  * "Completed": cpb_write_end() or an operation had returned before the call.
- * Calls that wait at the same time share one journal write.
+ * Calls that wait at the same time share one journal write. With nothing to
+ * make durable it does no I/O, unless a write of data has failed since the last
+ * one: then it fails too if the data device can't be flushed.
  */
 int cpb_flush(struct cpb_store *s);
 

@@ -387,6 +387,7 @@ struct cpb_store {
 	const struct cpb_ops *ops;
 	void *ctx;
 	bool writable, replaying;
+	bool write_failed;		/* of data, since it was flushed last */
 	int broken;
 	char error[CPB_ERROR_LEN];
 

@@ -213,12 +213,21 @@ static int write_out(struct cpb_store *s)
 	u64 end;
 	int err = 0;
 
+	/* Whoever held the lock before may have failed: see flush() in commit.c. */
+	if (s->broken)
+		return -EROFS;
+	WRITE_ONCE(s->write_failed, false);
 	cpb_buf_init(&out);
 	flags = port_lock(&s->lock);
 	cpb_buf_splice(buf, &out);
 	end = s->log.lsn;
 	port_unlock(&s->lock, flags);
 
+	if (list_empty(&out.segs)) {
+		err = s->ops->flush_data(s->ctx);
+		if (err)
+			cpb_break(s, err, "can't flush the data device", ~0ULL);
+	}
 	while (!err && !list_empty(&out.segs)) {
 		err = write_batch(s, &out, extra | CPB_WRITE_FUA);
 		extra = 0;
@@ -235,6 +244,17 @@ static int write_out(struct cpb_store *s)
 	return err;
 }
 
+/*
+ * Is all up to @want durable, so that a flush has nothing to do? Not after a
+ * write of data has failed: then it has to find out whether the device is still
+ * there. Filesystems rely on a failing flush to tell them that what they wrote
+ * before is lost.
+ */
+static bool flushed(const struct cpb_store *s, u64 want)
+{
+	return s->log.durable >= want && !READ_ONCE(s->write_failed);
+}
+
 int cpb_flush(struct cpb_store *s)
 {
 	unsigned long flags;
@@ -246,7 +266,7 @@ int cpb_flush(struct cpb_store *s)
 		return 0;
 	flags = port_lock(&s->lock);
 	want = s->log.lsn;
-	done = s->log.durable >= want;
+	done = flushed(s, want);
 	port_unlock(&s->lock, flags);
 	for (;;) {
 		if (s->broken)
@@ -254,7 +274,7 @@ int cpb_flush(struct cpb_store *s)
 		if (done)
 			return 0;
 		port_mutex_lock(&s->log_io);
-		err = s->log.durable >= want ? 0 : write_out(s);
+		err = flushed(s, want) ? 0 : write_out(s);
 		port_mutex_unlock(&s->log_io);
 		if (err != -ENOSPC)
 			return err;
@@ -263,7 +283,7 @@ int cpb_flush(struct cpb_store *s)
 		if (err)
 			return err;
 		flags = port_lock(&s->lock);
-		done = s->log.durable >= want;
+		done = flushed(s, want);
 		port_unlock(&s->lock, flags);
 	}
 }

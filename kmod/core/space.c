@@ -330,6 +330,8 @@ void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run)
 		sp->group[g].nr_busy--;
 	}
 	sp->busy -= run->len;
+	/* Before whoever asked for the write hears of it, and flushes. */
+	WRITE_ONCE(s->write_failed, true);
 	port_unlock(&sp->lock, flags);
 	atomic_long_dec(&s->writes);
 }

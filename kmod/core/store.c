@@ -366,8 +366,10 @@ int cpb_open(const struct cpb_ops *ops, void *ctx, u64 meta_blocks,
 
 int cpb_close(struct cpb_store *s)
 {
-	int err = s->writable && !s->broken ? cpb_commit(s) : 0;
+	int err = s->broken;
 
+	if (!err && s->writable)
+		err = cpb_commit(s);
 	cpb_store_free(s);
 	return err;
 }

@@ -99,7 +99,7 @@ static int disk_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 		cache_add(d, vec[i].block, vec[i].data, 0);
 		d->writes++;
 	}
-	if (d->on_write)
+	if (d->on_write && nr)
 		d->on_write(d, d->arg);
 	if (flags & CPB_WRITE_FUA)
 		settle(d, first, true, false);

@@ -6,12 +6,22 @@
 
 #include "sim.h"
 
+/* Is it time to fail? */
+static bool fails(long *after)
+{
+	if (!*after)
+		return true;
+	if (*after > 0)
+		--*after;
+	return false;
+}
+
 static int sim_read(void *ctx, u64 block, void *data)
 {
 	void (*on_read)(void *arg);
 	struct sim *d = ctx;
 
-	if (block >= d->meta_blocks)
+	if (block >= d->meta_blocks || fails(&d->fail_read))
 		return -EIO;
 	if (d->meta[block])
 		memcpy(data, d->meta[block], CPB_BLOCK_SIZE);
@@ -27,22 +37,28 @@ static int sim_read(void *ctx, u64 block, void *data)
 static int sim_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 		     unsigned int flags)
 {
+	void (*on_write)(void *arg);
 	struct sim *d = ctx;
 
-	if (flags & (CPB_WRITE_PREFLUSH | CPB_WRITE_FLUSH_DATA))
+	if (flags & (CPB_WRITE_PREFLUSH | CPB_WRITE_FLUSH_DATA)) {
+		if (fails(&d->fail_flush))
+			return -EIO;
 		d->flushes++;
+	}
 	for (; nr--; vec++) {
 		if (vec->block >= d->meta_blocks)
 			return -EIO;
-		if (!d->fail_write)
+		if (fails(&d->fail_write))
 			return -EIO;
-		if (d->fail_write > 0)
-			d->fail_write--;
 		if (!d->meta[vec->block])
 			d->meta[vec->block] = malloc(CPB_BLOCK_SIZE);
 		memcpy(d->meta[vec->block], vec->data, CPB_BLOCK_SIZE);
 		d->writes++;
 	}
+	on_write = d->on_write;
+	d->on_write = NULL;
+	if (on_write)
+		on_write(d->on_write_arg);
 	return 0;
 }
 
@@ -50,6 +66,8 @@ static int sim_flush_data(void *ctx)
 {
 	struct sim *d = ctx;
 
+	if (fails(&d->fail_flush))
+		return -EIO;
 	d->flushes++;
 	return 0;
 }
@@ -97,6 +115,8 @@ void sim_init(struct sim *d, u64 meta_blocks, u64 chunks)
 	d->meta = calloc(meta_blocks, sizeof(*d->meta));
 	d->data = calloc(chunks, sizeof(*d->data));
 	d->fail_write = -1;
+	d->fail_read = -1;
+	d->fail_flush = -1;
 }
 
 void sim_grow(struct sim *d, u64 meta_blocks, u64 chunks)

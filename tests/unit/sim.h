@@ -21,7 +21,10 @@ struct sim {
 	u64 writes, flushes;	/* of metadata blocks, of either device */
 	void (*on_read)(void *);	/* called behind a read of metadata, once */
 	void *on_read_arg;
-	long fail_write;	/* this many writes from now, writes fail; < 0: never */
+	void (*on_write)(void *);	/* called behind a write of metadata, once */
+	void *on_write_arg;
+	/* So many of these from now on they fail; < 0: never. */
+	long fail_write, fail_read, fail_flush;
 };
 
 extern const struct cpb_ops sim_ops;

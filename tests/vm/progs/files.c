@@ -70,8 +70,20 @@ static size_t file_size(uint64_t version)
 
 /* ---- Working ---- */
 
+/*
+ * A filesystem whose log has just been given up may answer fsync() with success,
+ * because there is nothing left to write (ext4 of 6.1 where another thread had
+ * begun to write what this one waits for; XFS for folders). So it is believed
+ * only if something can be changed afterwards, which needs a log.
+ */
+static bool alive(int probe, uint64_t version)
+{
+	return !ftruncate(probe, (off_t)version);
+}
+
 /* false: the disk is gone. */
-static bool replace(unsigned int t, uint64_t version, uint64_t *data, int dir)
+static bool replace(unsigned int t, uint64_t version, uint64_t *data, int dir,
+		    int probe)
 {
 	unsigned int n = version % NAMES;
 	char temporary[160], name[160];
@@ -85,24 +97,22 @@ static bool replace(unsigned int t, uint64_t version, uint64_t *data, int dir)
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
 		return false;
-	/*
-	 * XFS that has just given up its log answers fsync() of a folder with
-	 * success, but not that of a file.
-	 */
 	ok = write(fd, data, bytes) == (ssize_t)bytes && !fsync(fd) &&
-	     !rename(temporary, name) && !fsync(dir) && !fsync(fd);
+	     !rename(temporary, name) && !fsync(dir) && alive(probe, version);
 	close(fd);
 	if (ok)
 		ledger[t].name[n] = version;
 	return ok;
 }
 
-static bool record(unsigned int t, uint64_t version, uint64_t *data, int fd)
+static bool record(unsigned int t, uint64_t version, uint64_t *data, int fd,
+		   int probe)
 {
 	unsigned int n = version % RECORDS;
 
 	fill(data, RECORD, version, t);
-	if (pwrite(fd, data, RECORD, n * RECORD) != RECORD || fdatasync(fd))
+	if (pwrite(fd, data, RECORD, n * RECORD) != RECORD || fdatasync(fd) ||
+	    !alive(probe, version))
 		return false;
 	ledger[t].record[n] = version;
 	return true;
@@ -112,20 +122,23 @@ static void *work(void *arg)
 {
 	unsigned int t = (unsigned int)(uintptr_t)arg;
 	uint64_t *data = must_alloc_aligned(FILE_MAX);
-	int dir = open(folder, O_RDONLY | O_DIRECTORY), fd;
+	int dir = open(folder, O_RDONLY | O_DIRECTORY), fd, probe;
 	char name[160];
 	bool ok = true;
 
 	snprintf(name, sizeof(name), "%s/%u.records", folder, t);
 	fd = open(name, O_RDWR | O_CREAT, 0600);
-	if (dir < 0 || fd < 0)
+	snprintf(name, sizeof(name), "%s/%u.probe", folder, t);
+	probe = open(name, O_RDWR | O_CREAT, 0600);
+	if (dir < 0 || fd < 0 || probe < 0)
 		ok = false;
 	while (ok) {
 		uint64_t version = ++ledger[t].tried;
 
-		ok = version % 3 ? record(t, version, data, fd) :
-				   replace(t, version, data, dir);
+		ok = version % 3 ? record(t, version, data, fd, probe) :
+				   replace(t, version, data, dir, probe);
 	}
+	close(probe);
 	close(fd);
 	close(dir);
 	free(data);

@@ -27,12 +27,31 @@ at_exit()
 	AT_EXIT=("$(printf '%q ' "$@")" "${AT_EXIT[@]}")
 }
 
+# A scenario that fails leaves stores open: they would be in the way of its
+# at_exit commands, and hide why it failed behind a module that does not unload.
+close_all()
+{
+	local disk name pid
+
+	for pid in $(jobs -p); do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	wait
+	for disk in /dev/cpblk[0-9]*; do
+		while umount "$disk" 2>/dev/null; do :; done
+	done
+	cpblk status | sed -n 's/^store \([^ ]*\) .*/\1/p' | while read -r name; do
+		cpblk close "$name"
+	done
+}
+
 run_at_exit()
 {
 	local rc=$? command
 
 	trap - ERR
 	set +e
+	[ $rc = 0 ] || [ ! -e /sys/module/cpblk ] || close_all
 	for command in "${AT_EXIT[@]}"; do
 		eval "$command" || {
 			failed "at exit: $command"
