@@ -485,7 +485,15 @@ static int index_ids(struct cpb_store *s, u32 type, struct cpb_ids *ids)
 	return 0;
 }
 
-/* Parents and heads are IDs on disk; names must be unique. */
+/* Names are unique, unless they are damaged. */
+static int link_name(struct cpb_store *s, struct cpb_name *n)
+{
+	int err = cpb_names_add(&s->names, n);
+
+	return err == -EEXIST ? -EUCLEAN : err;
+}
+
+/* Parents and heads are IDs on disk. */
 static int link_point(struct cpb_store *s, struct cpb_point *p,
 		      const struct cpb_disk_point *d)
 {
@@ -515,7 +523,7 @@ static int link_point(struct cpb_store *s, struct cpb_point *p,
 	if (!cpb_name_ok(p->text))
 		return -EUCLEAN;
 	p->name = (struct cpb_name){ NULL, p->volume, p->text, p };
-	return cpb_names_add(&s->names, &p->name) ? -EUCLEAN : 0;
+	return link_name(s, &p->name);
 }
 
 static int link_volume(struct cpb_store *s, struct cpb_volume *v,
@@ -529,7 +537,7 @@ static int link_volume(struct cpb_store *s, struct cpb_volume *v,
 		return -EUCLEAN;
 	v->head = head;
 	v->by_name = (struct cpb_name){ NULL, 0, v->name, v };
-	return cpb_names_add(&s->names, &v->by_name) ? -EUCLEAN : 0;
+	return link_name(s, &v->by_name);
 }
 
 typedef int (*object_fn)(struct cpb_store *s, const void *d, u32 slot, u32 type);
@@ -574,7 +582,7 @@ static int each_object(struct cpb_store *s, object_fn fn)
 
 			err = fn(s, d, b * CPB_OBJECTS_PER_BLOCK + i,
 				 le32_to_cpu(*(const __le32 *)d));
-			if (err)
+			if (err && err != -ENOMEM)
 				cpb_break(s, err, "an object record is damaged",
 					  leaf->addr);
 		}

@@ -357,9 +357,11 @@ int cpb_open(const struct cpb_ops *ops, void *ctx, u64 meta_blocks,
 		*store = s;
 		return 0;
 	}
-	if (!why[0])
-		refuse(err, why, "store '%s' is damaged: %s", s->name,
-		       s->broken ? s->error : "not enough memory");
+	if (!why[0] && s->broken)
+		refuse(err, why, "store '%s' is damaged: %s", s->name, s->error);
+	else if (!why[0])
+		refuse(err, why, "there is not enough memory to open store '%s'",
+		       s->name);
 	cpb_store_free(s);
 	return err;
 }
