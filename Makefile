@@ -50,6 +50,11 @@ check-sim:
 	$(MAKE) -C tests/sim check O=$(abspath build/sim) \
 		RESULTS=$(abspath build/results)
 
+SOAK ?= 1000
+.PHONY: soak
+soak:
+	$(MAKE) -C tests/sim soak SOAK=$(SOAK) O=$(abspath build/sim)
+
 .PHONY: check-damage
 check-damage:
 	$(MAKE) -C tests/damage check O=$(abspath build/damage) \
@@ -110,6 +115,7 @@ help:
 	@echo 'make shell       a prompt in a virtual machine  (KERNEL=6.1|6.12|debug)'
 	@echo 'make check       all tests: unit tests, then VMs on all three kernels'
 	@echo 'make check-unit  unit tests only'
+	@echo 'make soak        simulated power cuts for hours  (SOAK=histories)'
 	@echo 'make check-damage damaged stores only'
 	@echo 'make check-golden stores made by this and earlier versions'
 	@echo 'make check-fuzz  damaged stores that a fuzzer makes up, for a moment'

@@ -14,7 +14,9 @@
  * as other threads would do.
  *
  * With --reclaim the cuts begin when there is a history to delete, and everything
- * in it is deleted.
+ * in it is deleted. For every other seed it is one of forks of forks that were
+ * overwritten everywhere, of which the checkpoints in the middle go first: these
+ * stay, hidden, one below the other, until those at the ends go.
  *
  * States are compared by a hash of the content of every volume and checkpoint.
  * Contents are numbers that are never written twice, so what belonged to an
@@ -51,6 +53,8 @@ struct world {
 static struct {
 	u64 seed, step, states, budget, violations, points;
 	bool reap, rare_flush, again, reclaim;
+	unsigned int steps;
+	const char *program;
 } run;
 
 static u64 rnd(u64 *seed, u64 below)
@@ -70,11 +74,11 @@ static u64 mix(u64 a, u64 b)
 static void violation(const char *what, const char *detail)
 {
 	run.violations++;
-	printf("VIOLATION after %llu steps: %s%s%s\n  repeat: crash%s --seed %llu --states %llu\n",
+	printf("VIOLATION after %llu steps: %s%s%s\n  repeat: %s%s --seed %llu --states %llu --steps %u\n",
 	       (unsigned long long)run.step, what, detail ? ": " : "",
-	       detail ? detail : "", run.reclaim ? " --reclaim" : "",
+	       detail ? detail : "", run.program, run.reclaim ? " --reclaim" : "",
 	       (unsigned long long)run.seed,
-	       (unsigned long long)run.budget);
+	       (unsigned long long)run.budget, run.steps);
 	if (run.violations > 10)
 		exit(1);
 }
@@ -688,8 +692,49 @@ static void meanwhile(struct disk *d, void *arg)
 	d->meanwhile = meanwhile;
 }
 
+/* The checkpoints of nest() in the order in which they go: forks are of 1, 3, 5. */
+static const int nested[] = { 3, 1, 5, 2, 4, 0 };
+
+/* Forks of forks, and everything overwritten in each. */
+static void nest(struct world *w)
+{
+	int v;
+
+	do_create(w, 0, -1);
+	for (v = 0; v < VOLUMES - 1; v++) {
+		do_write(w, v, 0, SIZE);
+		do_snap(w, v);
+		do_write(w, v, rnd(&w->seed, SIZE / 2), SIZE / 2);
+		do_snap(w, v);
+		do_create(w, v + 1, 2 * v + 1);
+		do_write(w, v, 0, SIZE);
+	}
+	do_write(w, v, 0, SIZE);
+}
+
+/* Delete one of them, and reclaim a little. */
+static void do_nested_step(struct world *w, int p)
+{
+	struct cpb_point *pt = cpb_point_by_id(w->s, w->point[p].id);
+	unsigned int i;
+	u64 nr;
+
+	w->point[p].id = 0;
+	nr = will_be(w);
+	must(cpb_delete(w->s, pt, NULL), "delete");
+	acked(w, nr);
+	for (i = rnd(&w->seed, 4); i; i--)
+		if (cpb_reap(w->s) < 0)
+			must(-EIO, "reap");
+	if (rnd(&w->seed, 2))
+		do_commit(w);
+}
+
 static void one_history(u64 seed, unsigned int steps)
 {
+	bool nests = run.reclaim && seed & 1;
+	unsigned int i;
+
 	struct cpb_params params = { .meta_blocks = META_BLOCKS,
 				     .journal_blocks = 64, .name = "crash",
 				     .uuid = "0123456789abcde" };
@@ -710,10 +755,15 @@ static void one_history(u64 seed, unsigned int steps)
 	w->hash = calloc(w->room, sizeof(*w->hash));
 	w->disk.arg = w;
 	/* Of deletions, the history before them has been cut elsewhere. */
-	for (run.step = 0; run.reclaim && run.step < steps; run.step++)
+	run.step = 0;
+	if (nests)
+		nest(w);
+	for (; run.reclaim && !nests && run.step < steps; run.step++)
 		do_step(w);
 	w->disk.on_write = power_cuts;
 	w->disk.meanwhile = meanwhile;
+	for (i = 0; nests && i < sizeof(nested) / sizeof(nested[0]); i++, run.step++)
+		do_nested_step(w, nested[i]);
 	if (run.reclaim)
 		while (run.states < run.budget && do_reclaim_step(w))
 			run.step++;
@@ -769,6 +819,8 @@ int main(int argc, char **argv)
 		}
 	}
 	run.budget = states;
+	run.steps = steps;
+	run.program = argv[0];
 	for (; histories--; seed++) {
 		run.states = 0;
 		one_history(seed, steps);
