@@ -557,6 +557,38 @@ static inline unsigned int cpb_level(const struct cpb_node *n)
 	return le16_to_cpu(n->h->level);
 }
 
+/**
+ * cpb_map_search() - where a key belongs in a node of a map
+ * @h: the node, of any level: their entries have the same size and place of key
+ * @nr: entries in it
+ * @key: the key
+ *
+ * The compiler can do it without a branch on what is found, which no processor
+ * predicts; so both places where it may go on are fetched ahead. It may run while
+ * the node is being changed, and stays inside of it.
+ * Return: the last entry whose key is not above @key, or -1.
+ */
+static inline int cpb_map_search(const struct cpb_disk_header *h,
+				 unsigned int nr, u64 key)
+{
+	const struct cpb_disk_child *c = (const struct cpb_disk_child *)(h + 1);
+	unsigned int half, next;
+	int at = 0;
+
+	static_assert(sizeof(struct cpb_disk_extent) == sizeof(*c),
+		      "one search serves both");
+	if (!nr || le64_to_cpu(READ_ONCE(c->vchunk)) > key)
+		return -1;
+	for (; nr > 1; nr -= half) {
+		half = nr / 2;
+		next = at + (nr - half) / 2;
+		__builtin_prefetch(&c[next]);
+		__builtin_prefetch(&c[next + half]);
+		at += le64_to_cpu(READ_ONCE(c[at + half].vchunk)) <= key ? half : 0;
+	}
+	return at;
+}
+
 /* ---- map.c ---- */
 
 void cpb_free_chunks(struct cpb_store *s, struct cpb_pool *pool, u64 run);

@@ -42,26 +42,6 @@ static void set_entry(struct cpb_node *n, unsigned int i, const struct map_entry
 
 /* ---- Lookup ---- */
 
-/* The entries of an inner node and of a leaf have the same size and place of key. */
-static_assert(sizeof(struct cpb_disk_extent) == sizeof(struct cpb_disk_child),
-	      "one search serves both");
-
-static int search_node(const struct cpb_disk_header *h, unsigned int nr, u64 key)
-{
-	const struct cpb_disk_child *c = (const struct cpb_disk_child *)(h + 1);
-	int lo = -1, hi = nr;
-
-	while (hi - lo > 1) {
-		int mid = lo + (hi - lo) / 2;
-
-		if (le64_to_cpu(READ_ONCE(c[mid].vchunk)) <= key)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /* Extents and holes of one leaf, from @v up to @end. */
 static unsigned int collect(struct cpb_node *n, unsigned int nr, int i, u64 v,
 			    u64 end, struct cpb_extent *ext, unsigned int max)
@@ -130,7 +110,7 @@ static int lookup(struct cpb_store *s, struct cpb_point *p, unsigned int seq,
 		    cpb_ref(n) != ref)
 			return -EUCLEAN;
 		nr = min_t(unsigned int, cpb_nr(n), cpb_map_class.leaf_max);
-		i = search_node(n->h, nr, v);
+		i = cpb_map_search(n->h, nr, v);
 		if (!level)
 			return collect(n, nr, i, v, end, ext, max);
 		if (i < 0)
@@ -386,33 +366,6 @@ static void put(struct cpb_volume *v, struct cpb_edit *e, struct cpb_path *path,
 	}
 }
 
-/*
- * Is all in memory and in the pool that a change of [@vchunk, @end) may need?
- * @nodes and @segs say how much that is, also when the answer is -EAGAIN.
- */
-static int ready(struct cpb_edit *e, u64 vchunk, u64 end, unsigned int *nodes,
-		 unsigned int *segs)
-{
-	unsigned int leaves = 0;
-	struct cpb_path path;
-	u64 key = vchunk;
-	int err;
-
-	/* What is dropped: at most every chunk by itself, 2 words each. */
-	*segs = 8 + 3 * (end - vchunk + 1) / CPB_SEG_WORDS;
-	*nodes = cpb_tree_need(e->root);
-	e->missing = 0;
-	do {
-		err = cpb_path_find(e, &key, &path);
-		if (err)
-			return err;
-		leaves++;
-	} while (path.levels && cpb_path_next_key(e, &path, &key) && key < end);
-	/* An extent that is cut in two is two changes. */
-	*nodes = (leaves + 1) * cpb_tree_need(e->root);
-	return e->pool->nr < *nodes || e->pool->nr_segs < *segs ? -EAGAIN : 0;
-}
-
 /* The part of [@vchunk, @end) that is in the range of the leaf. */
 static u64 leaf_end(struct cpb_edit *e, struct cpb_path *path, u64 end)
 {
@@ -420,6 +373,44 @@ static u64 leaf_end(struct cpb_edit *e, struct cpb_path *path, u64 end)
 
 	return path->levels && cpb_path_next_key(e, path, &key) ?
 	       min(end, key) : end;
+}
+
+/* What a change may take from the pool. */
+struct need {
+	unsigned int nodes, segs;
+};
+
+/*
+ * Is all in memory and in the pool that a change of [@vchunk, @end) may need?
+ * @need says how much that is, also when the answer is -EAGAIN. @path leads to
+ * the first leaf, whose part of the range ends at @to.
+ */
+static int ready(struct cpb_edit *e, u64 vchunk, u64 end, struct need *need,
+		 struct cpb_path *path, u64 *to)
+{
+	struct cpb_path next;
+	unsigned int leaves;
+	u64 key;
+	int err;
+
+	/* What is dropped: at most every chunk by itself, 2 words each. */
+	need->segs = 8 + 3 * (end - vchunk + 1) / CPB_SEG_WORDS;
+	need->nodes = cpb_tree_need(e->root);
+	e->missing = 0;
+	err = cpb_path_find(e, &vchunk, path);
+	if (err)
+		return err;
+	*to = key = leaf_end(e, path, end);
+	for (leaves = 1; key < end; leaves++) {
+		err = cpb_path_find(e, &key, &next);
+		if (err)
+			return err;
+		key = leaf_end(e, &next, end);
+	}
+	/* An extent that is cut in two is two changes. */
+	need->nodes *= leaves + 1;
+	return e->pool->nr < need->nodes || e->pool->nr_segs < need->segs ?
+	       -EAGAIN : 0;
 }
 
 /**
@@ -434,28 +425,29 @@ int cpb_map_set(struct cpb_volume *v, u64 vchunk, u64 run)
 {
 	u64 end = vchunk + cpb_run_len(run), chunk = cpb_run_chunk(run);
 	struct cpb_point *head = v->head;
-	unsigned int nodes, segs;
 	struct cpb_path path;
 	struct cpb_edit e;
+	struct need need;
 	int err;
+	u64 to;
 
 	port_assert_held(&v->s->lock);
 	head_edit(v, &e);
-	err = ready(&e, vchunk, end, &nodes, &segs);
+	err = ready(&e, vchunk, end, &need, &path, &to);
 	if (err)
 		return err;
 	port_seq_write(&head->seq);
 	head->referenced += end - vchunk;
-	while (vchunk < end) {
-		u64 to;
-
+	for (;;) {
+		put(v, &e, &path, (struct map_entry){ vchunk, chunk, to - vchunk,
+						      head->epoch });
+		if (to == end)
+			break;
+		chunk += to - vchunk;
+		vchunk = to;
 		/* Can't fail: all of it was walked above, and no leaf went. */
 		cpb_path_find(&e, &vchunk, &path);
 		to = leaf_end(&e, &path, end);
-		put(v, &e, &path, (struct map_entry){ vchunk, chunk, to - vchunk,
-						      head->epoch });
-		chunk += to - vchunk;
-		vchunk = to;
 	}
 	port_seq_done(&head->seq);
 	*cpb_buf_push(e.pool, &v->s->txns[v->s->txn & 1].mapped, 1) = run;
@@ -476,10 +468,10 @@ int cpb_map_set(struct cpb_volume *v, u64 vchunk, u64 run)
  */
 int cpb_map_clear(struct cpb_volume *v, u64 *vchunk, u64 *len)
 {
-	u64 end = *vchunk + *len, to;
-	unsigned int nodes, segs;
-	struct cpb_path path;
+	u64 end = *vchunk + *len, to, first;
+	struct cpb_path path, again;
 	struct cpb_edit e;
+	struct need need;
 	int err;
 
 	port_assert_held(&v->s->lock);
@@ -489,7 +481,7 @@ int cpb_map_clear(struct cpb_volume *v, u64 *vchunk, u64 *len)
 		return err;
 	to = leaf_end(&e, &path, end);
 	if (path.levels && overlaps(&path, *vchunk, to)) {
-		err = ready(&e, *vchunk, *vchunk + 1, &nodes, &segs);
+		err = ready(&e, *vchunk, *vchunk + 1, &need, &again, &first);
 		if (err)
 			return err;
 		port_seq_write(&v->head->seq);
@@ -506,17 +498,19 @@ int cpb_map_clear(struct cpb_volume *v, u64 *vchunk, u64 *len)
 int cpb_prepare(struct cpb_volume *v, u64 vchunk, u64 len)
 {
 	struct cpb_store *s = v->s;
-	unsigned int nodes, segs;
+	struct cpb_path path;
 	unsigned long flags;
 	struct cpb_edit e;
+	struct need need;
 	int err;
+	u64 to;
 
 	for (;;) {
 		if (s->broken)
 			return -EROFS;
 		flags = port_lock(&s->lock);
 		head_edit(v, &e);
-		err = ready(&e, vchunk, vchunk + len, &nodes, &segs);
+		err = ready(&e, vchunk, vchunk + len, &need, &path, &to);
 		port_unlock(&s->lock, flags);
 		if (err != -EAGAIN)
 			return err;
@@ -527,15 +521,15 @@ int cpb_prepare(struct cpb_volume *v, u64 vchunk, u64 len)
 			continue;
 		}
 		err = cpb_pool_fill(s, &s->pool,
-				    max_t(unsigned int, nodes, s->pool_want),
-				    max(segs, 64U));
-		if (err != -ENOSPC || s->pool.nr >= nodes)
+				    max_t(unsigned int, need.nodes, s->pool_want),
+				    max(need.segs, 64U));
+		if (err != -ENOSPC || s->pool.nr >= need.nodes)
 			continue;
 		/* What earlier transactions let go of is free after this one. */
 		err = cpb_commit(s);
 		if (err)
 			return err;
-		if (cpb_blocks_available(s) < nodes)
+		if (cpb_blocks_available(s) < need.nodes)
 			return -ENOSPC;
 	}
 }

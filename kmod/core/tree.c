@@ -158,6 +158,9 @@ static int search(const struct cpb_class *cls, const struct cpb_node *n,
 {
 	int lo = -1, hi = cpb_nr(n);
 
+	if (cls == &cpb_map_class)
+		return cpb_map_search(n->h, hi, *key);
+
 	while (hi - lo > 1) {
 		int mid = lo + (hi - lo) / 2;
 
