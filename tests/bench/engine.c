@@ -27,6 +27,7 @@ struct place {
 	struct cpb_store *s;
 	struct cpb_volume *v;
 	u64 chunks;		/* of the volume */
+	unsigned int threads;	/* at work together */
 };
 
 /* ---- What is measured ---- */
@@ -133,10 +134,10 @@ static void overwrites_5hz(struct place *p, unsigned int cpu, u64 n)
 /* Every chunk once: multiplying by an odd number permutes a power of two. */
 static void inserts(struct place *p, unsigned int cpu, u64 n)
 {
-	u64 i;
+	u64 i, step = p->threads;
 
 	for (i = 0; i < n; i++)
-		write_chunks(p, cpu, i * 2654435761U % p->chunks, 1);
+		write_chunks(p, cpu, (i * step + cpu) * 2654435761U % p->chunks, 1);
 }
 
 static void inserts_seq(struct place *p, unsigned int cpu, u64 n)
@@ -189,6 +190,7 @@ static void place_new(struct place *p, u64 chunks)
 	device_new(&p->d, 131072 + chunks / 16, 4 * chunks + 1048576);
 	p->s = device_open(&p->d);
 	p->chunks = chunks;
+	p->threads = 1;
 	if (cpb_create(p->s, "vol", chunks << CPB_CHUNK_SHIFT_MIN,
 		       (const u8 *)"0123456789abcde", 0, &p->v, why))
 		die("create: %s", why);
@@ -239,14 +241,14 @@ struct bench {
 static const struct bench benches[] = {
 	{ "lookup", "find one random chunk", lookups, 400000, false, false, true },
 	{ "read", "the same with the generation held", reads, 400000, false, false, false },
-	{ "insert", "first write, 4 KiB, random", inserts, 200000, true, false, false },
+	{ "insert", "first write, 4 KiB, random", inserts, 100000, true, false, true },
 	{ "insert_seq", "first write, 4 KiB, in order", inserts_seq, 200000, true, false, false },
 	{ "insert_128k", "first write, 128 KiB, in order", inserts_128k, 8000, true, false, false },
 	{ "overwrite", "overwrite, 4 KiB, random", overwrites, 200000, false, false, true },
 	{ "overwrite_snap", "the same right after a checkpoint", overwrites, 20000, false, true, false },
 	{ "overwrite_5hz", "the same, a checkpoint each 4,000", overwrites_5hz, 40000, false, false, false },
 	{ "overwrite_commit", "the same, a transaction each 1,000", commits, 40000, false, false, false },
-	{ "checkpoint", "one write and a checkpoint", snaps, 2000, false, false, false },
+	{ "checkpoint", "one write and a checkpoint", snaps, 2000, false, false, true },
 };
 
 #define NR_BENCHES	ARRAY_SIZE(benches)
@@ -287,6 +289,7 @@ static double run_round(const struct bench *b, unsigned int threads)
 		place_full(&p, VOLUME);
 	if (b->snapped)
 		snap(&p);
+	p.threads = threads;
 	pthread_barrier_init(&together, NULL, threads);
 	for (i = 0; i < threads; i++) {
 		job[i] = (struct job){ b, &p, i, 0 };
