@@ -25,6 +25,24 @@
 #define STEP_ENTRIES	256	/* deadlist entries in one step */
 #define STEP_NODES	32	/* tree nodes in one step */
 
+/*
+ * The blocks for all of this are what writes leave alone (cpb_blocks_reserved():
+ * floor, what a commit takes by now, and something). A step takes blocks only for
+ * what it copies of the dead tree, and a commit gives back as many. So with less
+ * left than writes leave a commit comes before the step, and after it the floor
+ * is there at least: 80 blocks on the smallest device, in which the dead tree has
+ * three levels. For each entry a step copies at most the way to its leaf, in the
+ * list that it leaves and in the one that it goes to, and splits these once. So
+ * many entries as that goes into are one step.
+ */
+static unsigned int step_entries(struct cpb_store *s)
+{
+	u64 each = 4 * (s->dead.level + 2);
+
+	return min(max(div64_u64(cpb_blocks_available(s), each), 2ULL),
+		   (u64)STEP_ENTRIES);
+}
+
 static u64 list_key(const struct cpb_deadset *d, unsigned int kind)
 {
 	return d->id << 1 | kind;
@@ -94,7 +112,7 @@ static int free_young(struct cpb_store *s, struct cpb_point *c,
 	unsigned long flags;
 	int nr, i;
 
-	nr = cpb_dead_take(s, s->txn, key, s->scratch, STEP_ENTRIES);
+	nr = cpb_dead_take(s, s->txn, key, s->scratch, step_entries(s));
 	if (nr <= 0)
 		return nr;
 	flags = port_lock(&s->lock);
@@ -123,7 +141,7 @@ static int move_some(struct cpb_store *s, struct cpb_point *c,
 	u64 birth, len;
 	int nr, i, err;
 
-	nr = cpb_dead_take(s, s->txn, key, s->scratch, STEP_ENTRIES);
+	nr = cpb_dead_take(s, s->txn, key, s->scratch, step_entries(s));
 	if (nr <= 0)
 		return nr;
 	for (i = 0; i < nr; i++) {
@@ -393,7 +411,7 @@ static int sweep_entry(struct cpb_store *s, struct cpb_point *c, const u64 *entr
 static int sweep_all(struct cpb_store *s, struct cpb_point *c,
 		     struct cpb_point *least)
 {
-	unsigned int n = 0;
+	unsigned int n = 0, most = max(step_entries(s) / c->nr_children, 1U);
 	u64 entry[3], key[3];
 	struct cpb_point *x;
 	int err;
@@ -416,7 +434,7 @@ static int sweep_all(struct cpb_store *s, struct cpb_point *c,
 			return err;
 		if (!err || entry[0] >> 1 != key[0] >> 1)
 			break;
-		if (n++ == STEP_ENTRIES)
+		if (n++ == most)
 			return 1;
 		memcpy(c->sweep, entry, sizeof(key));
 		c->sweep[2]++;
@@ -597,7 +615,7 @@ static int step_reap(struct cpb_store *s, struct cpb_point *c,
 	for (kind = 0; kind < 2; kind++) {
 		u64 key[3] = { list_key(c->dead, kind), 0, 0 };
 
-		err = cpb_dead_take(s, s->txn, key, s->scratch, STEP_ENTRIES);
+		err = cpb_dead_take(s, s->txn, key, s->scratch, step_entries(s));
 		if (err)
 			return err < 0 ? err : 1;
 	}
@@ -668,6 +686,11 @@ int cpb_reap(struct cpb_store *s)
 
 	if (s->broken || !s->writable)
 		return 0;
+	if (cpb_blocks_available(s) < cpb_blocks_reserved(s) && cpb_dirty(s)) {
+		err = cpb_commit(s);
+		if (err)
+			return err;
+	}
 	if (!enter(s))
 		return 1;
 	flags = port_lock(&s->lock);
