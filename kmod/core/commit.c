@@ -13,6 +13,7 @@
 #include "engine.h"
 
 #define WRITE_BATCH	256
+#define COPY_AHEAD	16	/* object blocks copied in one turn of the tree lock */
 
 /* A block of object slots as of the cut. */
 struct object_copy {
@@ -71,14 +72,20 @@ static void copies_free(struct list_head *objects)
 		port_free_block(o);
 }
 
-/* Copy the object blocks that changed, into blocks that are there already. */
-static void copy_objects(struct cpb_store *s, struct list_head *spare,
-			 struct list_head *objects)
+/*
+ * Copy up to @max object blocks that changed, into blocks that are there
+ * already; the tree lock is held.
+ */
+static void copy_objects(struct cpb_store *s, struct list_head *spare, u32 *have,
+			 struct list_head *objects, u32 max)
 {
 	u32 words = s->slots.nr / CPB_OBJECTS_PER_BLOCK / BITS_PER_LONG, w;
+	u32 nr = min(max, s->slots.nr_dirty);
 
-	for (w = 0; w < words; w++) {
-		while (s->slots.dirty[w]) {
+	s->slots.nr_dirty -= nr;
+	*have -= nr;
+	for (w = 0; w < words && nr; w++) {
+		while (s->slots.dirty[w] && nr) {
 			unsigned int bit = __builtin_ctzl(s->slots.dirty[w]);
 			struct object_copy *o =
 				list_first_entry(spare, struct object_copy, list);
@@ -87,27 +94,55 @@ static void copy_objects(struct cpb_store *s, struct list_head *spare,
 			o->block = (u64)w * BITS_PER_LONG + bit;
 			cpb_slots_write(s, o->block, o->slots);
 			list_move_tail(&o->list, objects);
+			nr--;
 		}
 	}
-	s->slots.nr_dirty = 0;
+}
+
+static void get_spare(struct list_head *spare, u32 *have, u32 nr)
+{
+	struct object_copy *o;
+
+	for (; *have < nr; ++*have) {
+		o = port_alloc_block();
+		list_add_tail(&o->list, spare);
+	}
+}
+
+/*
+ * Where much has changed it is copied before the cut, some at a time: the lock
+ * is not to be held for all of it. What changes again meanwhile is copied
+ * again, and the last copy of a block counts. The blocks that they will take
+ * are to stay free.
+ */
+static void copy_ahead(struct cpb_store *s, struct list_head *spare, u32 *have,
+		       struct list_head *objects)
+{
+	u32 rounds = 2 * s->slots.nr / CPB_OBJECTS_PER_BLOCK / COPY_AHEAD + 1;
+	unsigned long flags;
+
+	while (READ_ONCE(s->slots.nr_dirty) > COPY_AHEAD && rounds--) {
+		get_spare(spare, have, COPY_AHEAD);
+		flags = port_lock(&s->lock);
+		s->slots.nr_ahead += min(s->slots.nr_dirty, (u32)COPY_AHEAD);
+		copy_objects(s, spare, have, objects, COPY_AHEAD);
+		port_unlock(&s->lock, flags);
+		port_cond_resched();
+	}
 }
 
 static void make_cut(struct cpb_store *s, struct cut *c)
 {
 	struct cpb_deadset *d;
 	struct list_head spare;
-	struct object_copy *o;
 	unsigned long flags;
 	u32 have = 0;
 
 	INIT_LIST_HEAD(&c->objects);
 	INIT_LIST_HEAD(&spare);
+	copy_ahead(s, &spare, &have, &c->objects);
 	for (;;) {
-		while (have < READ_ONCE(s->slots.nr_dirty) + 4) {
-			o = port_alloc_block();
-			list_add_tail(&o->list, &spare);
-			have++;
-		}
+		get_spare(&spare, &have, READ_ONCE(s->slots.nr_dirty) + 4);
 		flags = port_lock(&s->lock);
 		if (have >= s->slots.nr_dirty)
 			break;
@@ -116,7 +151,8 @@ static void make_cut(struct cpb_store *s, struct cut *c)
 	c->t = &s->txns[s->txn & 1];
 	list_for_each_entry(d, &c->t->deadsets, dirty)
 		cpb_buf_splice(&d->buf, &d->cut);
-	copy_objects(s, &spare, &c->objects);
+	copy_objects(s, &spare, &have, &c->objects, ~0U);
+	s->slots.nr_ahead = 0;
 	c->lsn = s->log.lsn;
 	c->epoch = s->epoch;
 	c->next_id = s->next_id;

@@ -486,6 +486,9 @@ bool cpb_unique(const struct cpb_point *p, u64 *nr)
 	}
 	if (!p->cost.known)
 		return false;
+	/* What became hidden since then was not looked at. */
+	if (!p->cost.hidden && p->parent && p->parent->flags & CPB_POINT_HIDDEN)
+		return false;
 	if (p->cost.hidden && (p->cost.history != p->s->history ||
 			       p->cost.drops != p->s->hidden_drops))
 		return false;

@@ -53,12 +53,12 @@ void cpb_delete_apply(struct cpb_store *s, struct cpb_point **p, u64 *ids,
 		      unsigned int nr)
 {
 	struct cpb_op o = { .arg = nr };
-	struct cpb_point *x;
 	unsigned long flags;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		cpb_names_del(&s->names, &p[i]->name);
+		list_del_init(&p[i]->of_volume);
 		ids[i] = p[i]->id;
 	}
 	flags = cpb_lock_ready(s);
@@ -70,8 +70,6 @@ void cpb_delete_apply(struct cpb_store *s, struct cpb_point **p, u64 *ids,
 		cpb_point_dirty(p[i]);
 		cpb_work_add(p[i]);
 		cpb_cost_forget(p[i]->parent);
-		list_for_each_entry(x, &p[i]->children, sibling)
-			cpb_cost_forget(x);
 	}
 	s->history++;
 	cpb_log_op(s, CPB_RECORD_DELETE, p[0]->volume, 0, &o, ids, nr);
@@ -115,6 +113,8 @@ void cpb_remove_apply(struct cpb_volume *v)
 	unsigned long flags;
 
 	cpb_names_del(&s->names, &v->by_name);
+	/* Checkpoints that stay are of no volume then. */
+	list_del_init(&v->points);
 	cpb_ids_del(&s->volumes, v->id);
 	flags = cpb_lock_ready(s);
 	v->head->flags |= CPB_POINT_HIDDEN;
@@ -132,21 +132,23 @@ void cpb_remove_apply(struct cpb_volume *v)
 int cpb_remove(struct cpb_volume *v, bool keep_checkpoints, char *why)
 {
 	struct cpb_store *s = v->s;
-	struct cpb_point *p;
-	u64 id, scratch;
+	struct cpb_point *p, *next;
+	u64 scratch;
 	int err;
 
 	port_mutex_lock(&s->lists);
 	err = cpb_may_change(s, why);
-	for (id = 0; !err && !keep_checkpoints &&
-	     (p = cpb_ids_next(&s->points, id)); id = p->id)
-		if (p->volume == v->id && cpb_visible(p))
-			err = deletable(p, why);
+	list_for_each_entry(p, &v->points, of_volume) {
+		if (err || keep_checkpoints)
+			break;
+		err = deletable(p, why);
+	}
 	if (!err) {
-		for (id = 0; !keep_checkpoints &&
-		     (p = cpb_ids_next(&s->points, id)); id = p->id)
-			if (p->volume == v->id && cpb_visible(p))
-				cpb_delete_apply(s, &p, &scratch, 1);
+		list_for_each_entry_safe(p, next, &v->points, of_volume) {
+			if (keep_checkpoints)
+				break;
+			cpb_delete_apply(s, &p, &scratch, 1);
+		}
 		cpb_remove_apply(v);
 	}
 	port_mutex_unlock(&s->lists);

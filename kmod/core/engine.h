@@ -166,6 +166,7 @@ struct cpb_name {
 	u64 scope;		/* ID of the volume; volumes themselves: 0 */
 	const char *name;
 	void *owner;
+	u32 hash;
 };
 
 struct cpb_names {
@@ -208,6 +209,7 @@ struct cpb_point {
 	u64 volume;			/* ID of the volume it was made on */
 	struct cpb_point *parent;
 	struct list_head children, sibling;
+	struct list_head of_volume;	/* visible: on cpb_volume.points; lists */
 	unsigned int nr_children, pins;
 	struct cpb_deadset *dead;
 	u64 cursor, keep;		/* CPB_POINT_REAP */
@@ -253,6 +255,7 @@ struct cpb_volume {
 	u64 id, generation, undo, next_auto, created;
 	u8 uuid[CPB_UUID_LEN];
 	struct cpb_point *head;
+	struct list_head points;	/* its visible checkpoints; lists */
 	struct cpb_name by_name;
 	char name[CPB_NAME_LEN], group[CPB_NAME_LEN];
 	struct cpb_disk_policy policy;
@@ -262,15 +265,25 @@ struct cpb_volume {
 /* What a slot of the object table holds. */
 struct cpb_slot {
 	u32 type;		/* enum cpb_object_type */
+	u32 next;		/* if it is empty: the next empty one */
 	void *p;
 };
 
+#define CPB_SLOTS_PER_PAGE	(CPB_BLOCK_SIZE / sizeof(struct cpb_slot))
+
+/* In pages, so that the table grows without being copied. */
 struct cpb_slots {
-	struct cpb_slot *v;
+	struct cpb_slot **page;
 	unsigned long *dirty;	/* a bit for each block of slots */
-	u32 nr, used, hint;
+	u32 nr, used, empty;	/* empty: the first one, if there is one */
 	u32 nr_dirty;
+	u32 nr_ahead;		/* blocks that a commit has copied before its cut */
 };
+
+static inline struct cpb_slot *cpb_slot(const struct cpb_slots *t, u32 i)
+{
+	return t->page[i / CPB_SLOTS_PER_PAGE] + i % CPB_SLOTS_PER_PAGE;
+}
 
 /* ---- Transactions ---- */
 

@@ -199,7 +199,9 @@ static int snap_make(struct cpb_volume *v, const char *name, const char *message
 		sn->c = NULL;
 		return -ENOMEM;
 	}
-	sn->c->name = (struct cpb_name){ NULL, v->id, sn->c->text, sn->c };
+	sn->c->name = (struct cpb_name){
+		.scope = v->id, .name = sn->c->text, .owner = sn->c
+	};
 	err = cpb_names_add(&s->names, &sn->c->name);
 	if (err) {
 		snap_free(sn);
@@ -245,6 +247,7 @@ static void apply_snap(struct snap *sn, const struct cpb_op *o)
 	head->epoch = s->epoch + 1;
 	v->next_auto = sn->number;
 	c->slot = cpb_slot_take(s, CPB_OBJECT_POINT, c);
+	list_add_tail(&c->of_volume, &v->points);
 	s->nr_checkpoints++;
 	cpb_point_dirty(head);
 	cpb_slot_dirty(s, v->slot);
@@ -473,6 +476,7 @@ static struct cpb_volume *volume_make(struct cpb_store *s, const struct cpb_op *
 	if (!v)
 		return NULL;
 	v->s = s;
+	INIT_LIST_HEAD(&v->points);
 	v->head = cpb_point_new(s, "", "");
 	if (v->head)
 		v->head->dead = cpb_deadset_new(0);
@@ -484,7 +488,7 @@ static struct cpb_volume *volume_make(struct cpb_store *s, const struct cpb_op *
 	memcpy(v->uuid, o->uuid, sizeof(v->uuid));
 	v->flags = o->flags;
 	v->created = o->time;
-	v->by_name = (struct cpb_name){ NULL, 0, v->name, v };
+	v->by_name = (struct cpb_name){ .name = v->name, .owner = v };
 	return v;
 }
 

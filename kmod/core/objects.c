@@ -81,10 +81,15 @@ void cpb_ids_del(struct cpb_ids *ids, u64 id)
 
 /* ---- By name ---- */
 
-static u32 name_hash(const struct cpb_names *t, u64 scope, const char *name)
+static u32 name_hash(u64 scope, const char *name)
 {
 	return hash_64(scope ^ (u64)port_crc(0, name, strlen(name)) << 32 ^
-		       port_crc(1, name, strlen(name)), t->bits);
+		       port_crc(1, name, strlen(name)), 32);
+}
+
+static struct cpb_name **bucket(const struct cpb_names *t, u32 hash)
+{
+	return &t->bucket[hash >> (32 - t->bits)];
 }
 
 static int names_grow(struct cpb_names *t)
@@ -99,11 +104,11 @@ static int names_grow(struct cpb_names *t)
 		struct cpb_name *n, *next;
 
 		for (n = t->bucket[i]; n; n = next) {
-			u32 h = name_hash(&more, n->scope, n->name);
+			struct cpb_name **b = bucket(&more, n->hash);
 
 			next = n->next;
-			n->next = more.bucket[h];
-			more.bucket[h] = n;
+			n->next = *b;
+			*b = n;
 		}
 	}
 	port_free(t->bucket);
@@ -115,18 +120,19 @@ static int names_grow(struct cpb_names *t)
 /** cpb_names_add() - -EEXIST, -ENOMEM */
 int cpb_names_add(struct cpb_names *t, struct cpb_name *n)
 {
+	struct cpb_name **b;
 	int err = 0;
-	u32 h;
 
-	if (!t->bits || t->nr > 2ULL << t->bits)
+	if (!t->bits || t->nr > 1ULL << t->bits)
 		err = names_grow(t);
 	if (err)
 		return err;
 	if (cpb_names_find(t, n->scope, n->name))
 		return -EEXIST;
-	h = name_hash(t, n->scope, n->name);
-	n->next = t->bucket[h];
-	t->bucket[h] = n;
+	n->hash = name_hash(n->scope, n->name);
+	b = bucket(t, n->hash);
+	n->next = *b;
+	*b = n;
 	t->nr++;
 	return 0;
 }
@@ -137,7 +143,7 @@ void cpb_names_del(struct cpb_names *t, struct cpb_name *n)
 
 	if (!t->bits || !n->name)
 		return;
-	for (p = &t->bucket[name_hash(t, n->scope, n->name)]; *p; p = &(*p)->next) {
+	for (p = bucket(t, n->hash); *p; p = &(*p)->next) {
 		if (*p == n) {
 			*p = n->next;
 			t->nr--;
@@ -149,16 +155,40 @@ void cpb_names_del(struct cpb_names *t, struct cpb_name *n)
 void *cpb_names_find(const struct cpb_names *t, u64 scope, const char *name)
 {
 	struct cpb_name *n;
+	u32 hash;
 
 	if (!t->bits)
 		return NULL;
-	for (n = t->bucket[name_hash(t, scope, name)]; n; n = n->next)
-		if (n->scope == scope && !strcmp(n->name, name))
+	hash = name_hash(scope, name);
+	for (n = *bucket(t, hash); n; n = n->next)
+		if (n->hash == hash && n->scope == scope && !strcmp(n->name, name))
 			return n->owner;
 	return NULL;
 }
 
 /* ---- Slots ---- */
+
+/* Chain the empty slots from @from on, in order, before those that are chained. */
+static void chain_empty(struct cpb_slots *t, u32 from)
+{
+	u32 i = t->nr, next = t->empty;
+
+	while (i-- > from) {
+		if (cpb_slot(t, i)->type != CPB_OBJECT_NONE)
+			continue;
+		cpb_slot(t, i)->next = next;
+		next = i;
+	}
+	t->empty = next;
+}
+
+static void free_slots(struct cpb_slots *t)
+{
+	u32 i;
+
+	for (i = 0; t->page && i < t->nr / CPB_SLOTS_PER_PAGE; i++)
+		port_free(t->page[i]);
+}
 
 /**
  * cpb_slots_ready() - have @nr empty slots  [sleeps]
@@ -170,30 +200,42 @@ void *cpb_names_find(const struct cpb_names *t, u64 scope, const char *name)
  */
 int cpb_slots_ready(struct cpb_store *s, unsigned int nr)
 {
-	struct cpb_slots *t = &s->slots, more;
+	struct cpb_slots *t = &s->slots, more = *t;
+	u32 old = t->nr / CPB_SLOTS_PER_PAGE, pages, i;
 	unsigned long flags;
+	int err = 0;
 
 	if (t->nr - t->used >= nr)
 		return 0;
-	more.nr = round_up(max(2 * t->nr, t->used + nr),
+	more.nr = round_up(max(t->nr + t->nr / 8, t->used + nr),
 			   CPB_OBJECTS_PER_BLOCK * BITS_PER_LONG);
-	more.v = port_alloc(more.nr * sizeof(*more.v));
+	pages = more.nr / CPB_SLOTS_PER_PAGE;
+	more.page = port_alloc(pages * sizeof(*more.page));
 	more.dirty = port_alloc(more.nr / CPB_OBJECTS_PER_BLOCK / 8);
-	if (!more.v || !more.dirty) {
-		port_free(more.v);
+	for (i = old; i < pages && more.page; i++) {
+		more.page[i] = port_alloc(CPB_BLOCK_SIZE);
+		if (!more.page[i])
+			err = -ENOMEM;
+	}
+	if (err || !more.page || !more.dirty) {
+		for (i = old; i < pages && more.page; i++)
+			port_free(more.page[i]);
+		port_free(more.page);
 		port_free(more.dirty);
 		return -ENOMEM;
 	}
+	if (old)
+		memcpy(more.page, t->page, old * sizeof(*t->page));
+	chain_empty(&more, t->nr);
 	flags = port_lock(&s->lock);
-	if (t->nr) {
-		memcpy(more.v, t->v, t->nr * sizeof(*t->v));
+	if (old)
 		memcpy(more.dirty, t->dirty, t->nr / CPB_OBJECTS_PER_BLOCK / 8);
-	}
-	swap(t->v, more.v);
-	swap(t->dirty, more.dirty);
 	t->nr = more.nr;
+	t->empty = more.empty;
+	swap(t->page, more.page);
+	swap(t->dirty, more.dirty);
 	port_unlock(&s->lock, flags);
-	port_free(more.v);
+	port_free(more.page);
 	port_free(more.dirty);
 	return 0;
 }
@@ -202,15 +244,13 @@ int cpb_slots_ready(struct cpb_store *s, unsigned int nr)
 u32 cpb_slot_take(struct cpb_store *s, u32 type, void *p)
 {
 	struct cpb_slots *t = &s->slots;
-	u32 i = t->hint;
+	u32 i = t->empty;
+	struct cpb_slot *slot = cpb_slot(t, i);
 
-	while (t->v[i].type != CPB_OBJECT_NONE)
-		if (++i == t->nr)
-			i = 0;
-	t->v[i].type = type;
-	t->v[i].p = p;
+	t->empty = slot->next;
 	t->used++;
-	t->hint = i + 1 < t->nr ? i + 1 : 0;
+	slot->type = type;
+	slot->p = p;
 	cpb_slot_dirty(s, i);
 	return i;
 }
@@ -232,11 +272,9 @@ void cpb_slot_put(struct cpb_store *s, u32 slot)
 {
 	struct cpb_slots *t = &s->slots;
 
-	t->v[slot].type = CPB_OBJECT_NONE;
-	t->v[slot].p = NULL;
+	*cpb_slot(t, slot) = (struct cpb_slot){ CPB_OBJECT_NONE, t->empty, NULL };
+	t->empty = slot;
 	t->used--;
-	if (slot < t->hint)
-		t->hint = slot;
 	cpb_slot_dirty(s, slot);
 }
 
@@ -300,8 +338,8 @@ void cpb_slots_write(struct cpb_store *s, u32 block, void *data)
 	static_assert(sizeof(struct cpb_disk_volume) == CPB_OBJECT_SIZE, "slot");
 	memset(data, 0, CPB_PAYLOAD);
 	for (i = 0; i < CPB_OBJECTS_PER_BLOCK; i++, data += CPB_OBJECT_SIZE) {
-		struct cpb_slot *slot =
-			&s->slots.v[block * CPB_OBJECTS_PER_BLOCK + i];
+		struct cpb_slot *slot = cpb_slot(&s->slots,
+						 block * CPB_OBJECTS_PER_BLOCK + i);
 
 		if (slot->type == CPB_OBJECT_POINT)
 			write_point(slot->p, data);
@@ -337,6 +375,7 @@ struct cpb_point *cpb_point_new(struct cpb_store *s, const char *name,
 	port_seq_init(&p->seq);
 	INIT_LIST_HEAD(&p->children);
 	INIT_LIST_HEAD(&p->sibling);
+	INIT_LIST_HEAD(&p->of_volume);
 	INIT_LIST_HEAD(&p->work);
 	return p;
 }
@@ -418,7 +457,7 @@ static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
 	p->dead->young_after = le64_to_cpu(d->dead_young_after);
 	p->dead->owner = p;
 	p->sweep_all = true;
-	s->slots.v[slot] = (struct cpb_slot){ CPB_OBJECT_POINT, p };
+	*cpb_slot(&s->slots, slot) = (struct cpb_slot){ CPB_OBJECT_POINT, 0, p };
 	s->slots.used++;
 	return 0;
 }
@@ -437,6 +476,7 @@ static int load_volume(struct cpb_store *s, const struct cpb_disk_volume *d,
 	if (!v)
 		return -ENOMEM;
 	v->s = s;
+	INIT_LIST_HEAD(&v->points);
 	v->slot = slot;
 	v->flags = le32_to_cpu(d->flags);
 	v->id = le64_to_cpu(d->id);
@@ -448,7 +488,7 @@ static int load_volume(struct cpb_store *s, const struct cpb_disk_volume *d,
 	memcpy(v->name, d->name, le16_to_cpu(d->name_len));
 	memcpy(v->group, d->group, le16_to_cpu(d->group_len));
 	v->policy = d->policy;
-	s->slots.v[slot] = (struct cpb_slot){ CPB_OBJECT_VOLUME, v };
+	*cpb_slot(&s->slots, slot) = (struct cpb_slot){ CPB_OBJECT_VOLUME, 0, v };
 	s->slots.used++;
 	return 0;
 }
@@ -467,7 +507,7 @@ static int index_ids(struct cpb_store *s, u32 type, struct cpb_ids *ids)
 	int err;
 
 	for (i = 0; i < s->slots.nr; i++) {
-		struct cpb_slot *slot = &s->slots.v[i];
+		struct cpb_slot *slot = cpb_slot(&s->slots, i);
 
 		if (slot->type != type)
 			continue;
@@ -499,6 +539,7 @@ static int link_point(struct cpb_store *s, struct cpb_point *p,
 {
 	u64 id = le64_to_cpu(d->parent);
 	struct cpb_point *parent;
+	struct cpb_volume *v;
 
 	if (p->flags & CPB_POINT_REAP) {
 		cpb_work_add(p);
@@ -522,7 +563,12 @@ static int link_point(struct cpb_store *s, struct cpb_point *p,
 	s->nr_checkpoints++;
 	if (!cpb_name_ok(p->text))
 		return -EUCLEAN;
-	p->name = (struct cpb_name){ NULL, p->volume, p->text, p };
+	p->name = (struct cpb_name){
+		.scope = p->volume, .name = p->text, .owner = p
+	};
+	v = cpb_ids_find(&s->volumes, p->volume);
+	if (v)
+		list_add_tail(&p->of_volume, &v->points);
 	return link_name(s, &p->name);
 }
 
@@ -536,7 +582,7 @@ static int link_volume(struct cpb_store *s, struct cpb_volume *v,
 	    head->volume != v->id)
 		return -EUCLEAN;
 	v->head = head;
-	v->by_name = (struct cpb_name){ NULL, 0, v->name, v };
+	v->by_name = (struct cpb_name){ .name = v->name, .owner = v };
 	return link_name(s, &v->by_name);
 }
 
@@ -559,7 +605,7 @@ int cpb_object_load(struct cpb_store *s, const void *d, u32 slot, u32 type)
 
 static int link_object(struct cpb_store *s, const void *d, u32 slot, u32 type)
 {
-	void *p = s->slots.v[slot].p;
+	void *p = cpb_slot(&s->slots, slot)->p;
 
 	if (type == CPB_OBJECT_POINT)
 		return link_point(s, p, d);
@@ -620,6 +666,8 @@ int cpb_objects_load(struct cpb_store *s)
 	if (!err)
 		err = each_object(s, cpb_object_load);
 	if (!err)
+		chain_empty(&s->slots, 0);
+	if (!err)
 		err = index_ids(s, CPB_OBJECT_POINT, &s->points);
 	if (!err)
 		err = index_ids(s, CPB_OBJECT_VOLUME, &s->volumes);
@@ -636,13 +684,16 @@ void cpb_objects_free(struct cpb_store *s)
 {
 	u32 i;
 
-	for (i = 0; s->slots.v && i < s->slots.nr; i++) {
-		if (s->slots.v[i].type == CPB_OBJECT_POINT)
-			cpb_point_free(s->slots.v[i].p);
+	for (i = 0; s->slots.page && i < s->slots.nr; i++) {
+		struct cpb_slot *slot = cpb_slot(&s->slots, i);
+
+		if (slot->type == CPB_OBJECT_POINT)
+			cpb_point_free(slot->p);
 		else
-			port_free(s->slots.v[i].p);
+			port_free(slot->p);
 	}
-	port_free(s->slots.v);
+	free_slots(&s->slots);
+	port_free(s->slots.page);
 	port_free(s->slots.dirty);
 	port_free(s->points.v);
 	port_free(s->volumes.v);

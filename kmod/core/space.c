@@ -213,7 +213,7 @@ static u64 commit_cost(struct cpb_store *s)
 
 	return min(dead, READ_ONCE(s->dead_nodes)) + dead / 32 +
 	       min(2 * runs, groups + groups / 128) +
-	       2 * READ_ONCE(s->slots.nr_dirty) + 64;
+	       2 * (READ_ONCE(s->slots.nr_dirty) + READ_ONCE(s->slots.nr_ahead)) + 64;
 }
 
 /**
