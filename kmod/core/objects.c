@@ -658,6 +658,7 @@ static u64 nr_heads(const struct cpb_store *s)
  */
 int cpb_objects_load(struct cpb_store *s)
 {
+	struct cpb_point *p;
 	u32 nr = s->slots.nr;
 	int err;
 
@@ -673,6 +674,9 @@ int cpb_objects_load(struct cpb_store *s)
 		err = index_ids(s, CPB_OBJECT_VOLUME, &s->volumes);
 	if (!err)
 		err = each_object(s, link_object);
+	if (!err)
+		list_for_each_entry(p, &s->work, work)
+			s->reap_left += cpb_reap_estimate(p);
 	if (err == -EUCLEAN && !s->broken)
 		cpb_break(s, err, "two objects have the same ID", ~0ULL);
 	if (!err && nr_heads(s) != s->volumes.live)
