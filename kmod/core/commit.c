@@ -124,7 +124,7 @@ static void copy_ahead(struct cpb_store *s, struct list_head *spare, u32 *have,
 	while (READ_ONCE(s->slots.nr_dirty) > COPY_AHEAD && rounds--) {
 		get_spare(spare, have, COPY_AHEAD);
 		flags = port_lock(&s->lock);
-		s->slots.nr_ahead += min(s->slots.nr_dirty, (u32)COPY_AHEAD);
+		s->slots.nr_ahead += min_t(u32, s->slots.nr_dirty, COPY_AHEAD);
 		copy_objects(s, spare, have, objects, COPY_AHEAD);
 		port_unlock(&s->lock, flags);
 		port_cond_resched();

@@ -389,7 +389,7 @@ int cpb_derive(struct cpb_repair *r)
 		err = derive_chunks(r);
 	s->objects = (struct cpb_root){ };
 	for (i = 0; i < s->slots.nr; i++)
-		if (s->slots.v[i].type != CPB_OBJECT_NONE)
+		if (cpb_slot(&s->slots, i)->type != CPB_OBJECT_NONE)
 			cpb_slot_dirty(s, i);
 	if (!err)
 		cpb_say(r, CPB_DONE, "free space, counters and deadlists are made anew from the maps");

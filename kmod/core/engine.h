@@ -674,6 +674,7 @@ int cpb_names_add(struct cpb_names *t, struct cpb_name *n);
 void cpb_names_del(struct cpb_names *t, struct cpb_name *n);
 void *cpb_names_find(const struct cpb_names *t, u64 scope, const char *name);
 
+void cpb_slots_chain(struct cpb_slots *t, u32 from);
 int cpb_slots_ready(struct cpb_store *s, unsigned int nr);
 u32 cpb_slot_take(struct cpb_store *s, u32 type, void *p);
 void cpb_slot_dirty(struct cpb_store *s, u32 slot);

@@ -177,7 +177,7 @@ static int place(struct cpb_repair *r, struct cpb_point *p, const struct shared 
 
 	if (!best->birth)
 		return 0;
-	c = s->slots.v[best->with - 1].p;
+	c = cpb_slot(&s->slots, best->with - 1)->p;
 	while (c->parent && c->parent->epoch >= best->birth)
 		c = c->parent;
 	if (c->epoch == best->birth && may_follow(c, p)) {

@@ -168,8 +168,8 @@ void *cpb_names_find(const struct cpb_names *t, u64 scope, const char *name)
 
 /* ---- Slots ---- */
 
-/* Chain the empty slots from @from on, in order, before those that are chained. */
-static void chain_empty(struct cpb_slots *t, u32 from)
+/** cpb_slots_chain() - chain the empty slots from @from on before those that are */
+void cpb_slots_chain(struct cpb_slots *t, u32 from)
 {
 	u32 i = t->nr, next = t->empty;
 
@@ -226,7 +226,7 @@ int cpb_slots_ready(struct cpb_store *s, unsigned int nr)
 	}
 	if (old)
 		memcpy(more.page, t->page, old * sizeof(*t->page));
-	chain_empty(&more, t->nr);
+	cpb_slots_chain(&more, t->nr);
 	flags = port_lock(&s->lock);
 	if (old)
 		memcpy(more.dirty, t->dirty, t->nr / CPB_OBJECTS_PER_BLOCK / 8);
@@ -658,7 +658,6 @@ static u64 nr_heads(const struct cpb_store *s)
  */
 int cpb_objects_load(struct cpb_store *s)
 {
-	struct cpb_point *p;
 	u32 nr = s->slots.nr;
 	int err;
 
@@ -667,16 +666,13 @@ int cpb_objects_load(struct cpb_store *s)
 	if (!err)
 		err = each_object(s, cpb_object_load);
 	if (!err)
-		chain_empty(&s->slots, 0);
+		cpb_slots_chain(&s->slots, 0);
 	if (!err)
 		err = index_ids(s, CPB_OBJECT_POINT, &s->points);
 	if (!err)
 		err = index_ids(s, CPB_OBJECT_VOLUME, &s->volumes);
 	if (!err)
 		err = each_object(s, link_object);
-	if (!err)
-		list_for_each_entry(p, &s->work, work)
-			s->reap_left += cpb_reap_estimate(p);
 	if (err == -EUCLEAN && !s->broken)
 		cpb_break(s, err, "two objects have the same ID", ~0ULL);
 	if (!err && nr_heads(s) != s->volumes.live)

@@ -246,7 +246,7 @@ static int index_type(struct cpb_repair *r, u32 type, struct cpb_ids *ids)
 	u32 slot;
 
 	for (slot = 0; slot < s->slots.nr && !err; slot++) {
-		struct cpb_slot *at = &s->slots.v[slot];
+		struct cpb_slot *at = cpb_slot(&s->slots, slot);
 
 		if (at->type == type)
 			v[nr++] = (struct cpb_id){ type == CPB_OBJECT_POINT ?
@@ -318,7 +318,7 @@ static int name_volume(struct cpb_repair *r, struct cpb_volume *v)
 		cpb_say(r, CPB_LOST, "the name of volume number %llu: it is '%s' now",
 			(unsigned long long)v->id, v->name);
 	}
-	v->by_name = (struct cpb_name){ NULL, 0, v->name, v };
+	v->by_name = (struct cpb_name){ .name = v->name, .owner = v };
 	return cpb_names_add(&s->names, &v->by_name);
 }
 
@@ -341,7 +341,9 @@ static int name_point(struct cpb_repair *r, struct cpb_point *p)
 		port_free(p->text);
 		p->text = text;
 	}
-	p->name = (struct cpb_name){ NULL, p->volume, p->text, p };
+	p->name = (struct cpb_name){
+		.scope = p->volume, .name = p->text, .owner = p
+	};
 	return cpb_names_add(&s->names, &p->name);
 }
 
@@ -403,6 +405,7 @@ static int make_volume(struct cpb_repair *r, struct cpb_point *head)
 		port_free(v);
 		return err;
 	}
+	INIT_LIST_HEAD(&v->points);
 	v->s = s;
 	v->id = head->volume;
 	v->created = head->time;
@@ -413,7 +416,7 @@ static int make_volume(struct cpb_repair *r, struct cpb_point *head)
 	other_name(s, 0, v->id, v->name);
 	cpb_say(r, CPB_LOST, "the name and the settings of volume number %llu: it is '%s' now, with what it held",
 		(unsigned long long)v->id, v->name);
-	v->by_name = (struct cpb_name){ NULL, 0, v->name, v };
+	v->by_name = (struct cpb_name){ .name = v->name, .owner = v };
 	v->slot = cpb_slot_take(s, CPB_OBJECT_VOLUME, v);
 	err = cpb_ids_put(&s->volumes, v->id, v);
 	return err ? err : cpb_names_add(&s->names, &v->by_name);
@@ -449,8 +452,8 @@ static int complete_volumes(struct cpb_repair *r)
 		s->next_volume = max(s->next_volume, p->volume + 1);
 	}
 	for (slot = 0; slot < s->slots.nr && !err; slot++) {
-		p = s->slots.v[slot].p;
-		if (s->slots.v[slot].type == CPB_OBJECT_POINT && cpb_visible(p))
+		p = cpb_slot(&s->slots, slot)->p;
+		if (cpb_slot(&s->slots, slot)->type == CPB_OBJECT_POINT && cpb_visible(p))
 			err = name_point(r, p);
 	}
 	return err;
@@ -507,6 +510,7 @@ int cpb_records_load(struct cpb_repair *r)
 	for (i = 0; i < f.nr && !err; i++)
 		if (f.ref[i])
 			err = load_block(r, link, i, f.ref[i]);
+	cpb_slots_chain(&s->slots, 0);
 	if (!err)
 		err = index_type(r, CPB_OBJECT_POINT, &s->points);
 	if (!err)
