@@ -458,6 +458,7 @@ enum cpb_set_field {
 	CPB_SET_RELEASE,	/* no hold any more */
 	CPB_SET_POLICY,		/* of the volume: struct cpb_disk_policy in @text */
 	CPB_SET_OPTIONS,	/* of the store: struct cpb_disk_options in @text */
+	CPB_SET_GROUP,		/* of the volume: the name in @text, or none */
 };
 
 /** struct cpb_disk_record - how every record starts; @size in bytes, of 8 */
@@ -488,7 +489,8 @@ struct cpb_disk_record_unmap {
  * @target: ID of the checkpoint it is about, or 0
  * @id: first ID that it takes from the store's counter, as a check on replay
  * @arg: CREATE, RESIZE: size in bytes; SNAP: number of volumes that follow, by
- *	ID, in @text; DELETE: the same of checkpoints; SET: enum cpb_set_field
+ *	ID, in @text; RESTORE: number of pairs of a volume and its checkpoint;
+ *	DELETE: number of checkpoints; SET: enum cpb_set_field
  * @flags: CPB_POINT_* of a new checkpoint, CPB_VOLUME_* of a new volume
  * @name_len: bytes of @text that are a name
  * @text_len: length of @text, without the padding to a multiple of 8

@@ -417,12 +417,14 @@ int cpb_remove(struct cpb_volume *v, bool keep_checkpoints, char *why);
 /** cpb_resize() - set the size; what is beyond a smaller one must have been unmapped */
 int cpb_resize(struct cpb_volume *v, u64 size, char *why);
 
+/* One operation is on so many volumes at most. */
+#define CPB_MEMBERS_MAX 200
+
 /**
  * cpb_snap() - checkpoint @nr volumes of a store at one instant
  * @name: the same for each, or NULL: each gets its next v1, v2, ...
  * @flags: CPB_POINT_AUTO or 0
  * @ids: gets the checkpoints' IDs (may be NULL)
- * @ns: gets the time for which the trees were locked (may be NULL)
  *
  * Waits for no data I/O. Return: 0, -EEXIST.
  */
@@ -431,17 +433,36 @@ int cpb_snap(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
 	     u64 *ids, char *why);
 
 /**
- * cpb_restore() - give a volume the content of a checkpoint
- * @p: any visible checkpoint of the store
- * @safety: first checkpoint the head, so that nothing is lost
- * @safety_id: gets that one's ID (may be NULL)
+ * cpb_restore_many() - give volumes the content of checkpoints, all or none
+ * @v: the volumes
+ * @p: any visible checkpoint of the store for each
+ * @nr: how many, at most CPB_MEMBERS_MAX
+ * @safety: first checkpoint the heads, so that nothing is lost; these
+ *	checkpoints have one name
+ * @safety_ids: gets their IDs (may be NULL)
  *
- * The caller has closed the gate: no write or unmap of the volume is between
+ * The caller has closed the gates: no write or unmap of the volumes is between
  * its begin and its end, no read between its lookup and the end of its I/O
  * needs to see the old content.
  */
+int cpb_restore_many(struct cpb_store *s, struct cpb_volume **v,
+		     struct cpb_point **p, unsigned int nr, bool safety,
+		     u64 *safety_ids, char *why);
+
+/** cpb_restore() - the same for one volume */
 int cpb_restore(struct cpb_volume *v, struct cpb_point *p, bool safety,
 		u64 *safety_id, char *why);
+
+/**
+ * cpb_fork_many() - new volumes with the content of a checkpoint, all or none
+ * @names: what they are called; -EEXIST
+ * @uuids: CPB_UUID_LEN random bytes for each, from the caller
+ * @nr: how many, at most CPB_MEMBERS_MAX
+ * @v: gets them (may be NULL)
+ */
+int cpb_fork_many(struct cpb_store *s, struct cpb_point *p, const char *const *names,
+		  const u8 *uuids, unsigned int nr,
+		  unsigned int flags, struct cpb_volume **v, char *why);
 
 /** cpb_fork() - a new volume with the content of a checkpoint; -EEXIST */
 int cpb_fork(struct cpb_store *s, struct cpb_point *p, const char *name,
@@ -482,6 +503,10 @@ int cpb_unhold(struct cpb_store *s, struct cpb_point *p, char *why);
 /** cpb_set_policy() - which checkpoints of a volume are worth keeping; kept, not applied */
 int cpb_set_policy(struct cpb_volume *v, const struct cpb_policy *policy,
 		   char *why);
+
+/** cpb_set_group() - the group that volumes belong to, all or none; "": no group */
+int cpb_set_group(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
+		  const char *group, char *why);
 
 /* ---- Checking ---- */
 

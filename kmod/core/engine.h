@@ -36,7 +36,8 @@
 struct cpb_seg {
 	struct list_head list;
 	u64 txn;		/* journal: the transaction its records belong to */
-	u64 used;		/* words */
+	u32 used;		/* words */
+	u32 joined;		/* journal: in one batch with the one before */
 	u64 word[CPB_SEG_WORDS];
 };
 
@@ -228,7 +229,7 @@ static inline bool cpb_visible(const struct cpb_point *p)
 	return !(p->flags & (CPB_POINT_HEAD | CPB_POINT_HIDDEN | CPB_POINT_REAP));
 }
 
-/* Volumes or checkpoints in one record, and in one operation. */
+/* Volumes or checkpoints in one record. */
 #define CPB_OP_MAX	256
 
 /**
@@ -394,6 +395,7 @@ struct cpb_log {
 	struct cpb_log_place first[2];	/* of transactions, by number & 1; log_io */
 	u64 tail;		/* head.written where replay would begin; log_io */
 	struct cpb_vec vec[CPB_BATCH_BLOCKS]; /* log_io */
+	bool joining, joined;	/* cpb_log_join(); the tree lock */
 };
 
 struct cpb_store {
@@ -736,6 +738,7 @@ int cpb_replay_options(struct cpb_store *s, const u8 *words);
 int cpb_log_init(struct cpb_store *s);
 void cpb_log_exit(struct cpb_store *s);
 void *cpb_log_room(struct cpb_store *s, size_t size);
+void cpb_log_join(struct cpb_store *s, bool on);
 void cpb_log_map(struct cpb_volume *v, u64 vchunk, u64 run);
 void cpb_log_unmap(struct cpb_volume *v, u64 vchunk, u64 len);
 void cpb_log_tail(struct cpb_store *s, u64 txn, struct cpb_log_place *tail);

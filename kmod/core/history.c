@@ -311,9 +311,9 @@ int cpb_snap(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
 	unsigned int i, j;
 	int err;
 
-	if (!nr || nr > CPB_OP_MAX)
+	if (!nr || nr > CPB_MEMBERS_MAX)
 		return cpb_refuse(-EINVAL, why, "one checkpoint can be of 1 to %d volumes",
-				  CPB_OP_MAX);
+				  CPB_MEMBERS_MAX);
 	if (message && strlen(message) >= CPB_MESSAGE_LEN)
 		return cpb_refuse(-EINVAL, why, "the message is longer than %d bytes",
 				  CPB_MESSAGE_LEN - 1);
@@ -332,22 +332,29 @@ int cpb_snap(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
 
 /* ---- Restore ---- */
 
-/*
- * Let the head continue from @p. @old, if not NULL, takes over what it was, as
- * a hidden point without children.
+/* What a restore of one volume is made of, before the lock is taken. */
+struct restore {
+	struct cpb_volume *v;
+	struct cpb_point *p;
+	struct snap sn;		/* with a safety checkpoint, or */
+	struct cpb_point *old;	/* without one */
+	struct cpb_deadset *fresh;
+};
+
+/* Let the head continue from @r->p. Without a safety checkpoint @r->old takes
+ * over what it was, as a hidden point without children.
  */
-static void apply_restore(struct cpb_volume *v, struct cpb_point *p,
-			  struct cpb_point *old, struct cpb_deadset *fresh)
+static void apply_restore(struct restore *r)
 {
-	struct cpb_point *head = v->head;
-	struct cpb_store *s = v->s;
+	struct cpb_point *p = r->p, *old = r->old, *head = r->v->head;
+	struct cpb_store *s = r->v->s;
 
 	port_assert_held(&s->lock);
 	if (old) {
 		old->id = s->next_id++;
-		fresh->id = s->next_id++;
+		r->fresh->id = s->next_id++;
 		old->flags = CPB_POINT_HEAD | CPB_POINT_HIDDEN;
-		old->volume = v->id;
+		old->volume = r->v->id;
 		old->epoch = head->epoch;
 		old->time = head->time;
 		old->size = head->size;
@@ -355,8 +362,8 @@ static void apply_restore(struct cpb_volume *v, struct cpb_point *p,
 		old->root = head->root;
 		old->dead = head->dead;
 		old->dead->owner = old;
-		head->dead = fresh;
-		fresh->owner = head;
+		head->dead = r->fresh;
+		head->dead->owner = head;
 		cpb_adopt(head->parent, old);
 		old->slot = cpb_slot_take(s, CPB_OBJECT_POINT, old);
 		s->nr_hidden++;
@@ -370,93 +377,160 @@ static void apply_restore(struct cpb_volume *v, struct cpb_point *p,
 	head->epoch = s->epoch;
 	head->size = p->size;
 	head->referenced = p->referenced;
-	v->generation++;
+	r->v->generation++;
+	r->v->undo = r->sn.c ? r->sn.c->id : 0;
 	cpb_point_dirty(head);
-	cpb_slot_dirty(s, v->slot);
+	cpb_slot_dirty(s, r->v->slot);
+}
+
+/* lists is held; @id is the one that the first new point gets. */
+static int restore_make(struct restore *r, const struct cpb_op *o, u64 id)
+{
+	struct cpb_store *s = r->v->s;
+	int err;
+
+	if (o->flags & CPB_POINT_SAFETY) {
+		err = snap_make(r->v, o->name, o->message, &r->sn);
+	} else {
+		r->old = cpb_point_new(s, "", "");
+		r->fresh = cpb_deadset_new(0);
+		err = r->old && r->fresh ? 0 : -ENOMEM;
+	}
+	return err ? err : cpb_ids_add(&s->points, id, r->sn.c ? r->sn.c : r->old);
+}
+
+static void restore_unmake(struct restore *r)
+{
+	if (r->sn.c)
+		snap_unmake(&r->sn);
+	cpb_point_free(r->old);
+	cpb_deadset_free(r->fresh);
 }
 
 /*
- * lists is held. With @safety the head was checkpointed in the same breath:
- * then it has nothing of its own, and no old point is left over.
+ * lists is held. With safety checkpoints the heads were checkpointed in the same
+ * breath: then they have nothing of their own, and no old points are left over.
  */
-static int restore_locked(struct cpb_volume *v, struct cpb_point *p,
-			  const struct cpb_op *o, u64 *safety_id)
+static int restore_locked(struct cpb_store *s, struct restore *r, unsigned int nr,
+			  const struct cpb_op *o)
 {
-	bool safety = o->flags & CPB_POINT_SAFETY;
-	struct cpb_store *s = v->s;
-	struct cpb_deadset *fresh = NULL;
-	struct cpb_point *old = NULL;
-	struct snap sn = { };
+	u64 *words = port_alloc(2 * nr * sizeof(*words)), first;
+	int err = words ? cpb_slots_ready(s, nr) : -ENOMEM;
+	unsigned int i, made = 0;
 	unsigned long flags;
-	u64 first;
-	int err;
 
-	err = cpb_slots_ready(s, 1);
-	if (err)
-		return err;
-	if (safety) {
-		char name[CPB_NAME_LEN];
-
-		snprintf(name, sizeof(name), "before-restore-%llu",
-			 (unsigned long long)v->generation + 1);
-		err = snap_make(v, cpb_names_find(&s->names, v->id, name) ?
-				NULL : name, o->message, &sn);
-		if (err)
-			return err;
-	} else {
-		old = cpb_point_new(s, "", "");
-		fresh = cpb_deadset_new(0);
-		err = old && fresh ? 0 : -ENOMEM;
+	for (i = 0; i < nr && !err; i++) {
+		words[2 * i] = r[i].v->id;
+		words[2 * i + 1] = r[i].p->id;
+		if (o->name && cpb_names_find(&s->names, r[i].v->id, o->name))
+			err = -EEXIST;
 	}
-	if (!err)
-		err = cpb_ids_add(&s->points, s->next_id, safety ? sn.c : old);
+	for (; made < nr && !err; made++)
+		err = restore_make(&r[made], o, s->next_id + 2 * made);
 	if (err) {
-		if (safety)
-			snap_unmake(&sn);
-		cpb_point_free(old);
-		cpb_deadset_free(fresh);
-		return err;
+		/* The last one that was begun may not have got its ID. */
+		for (i = 0; i < made; i++) {
+			if (cpb_ids_find(&s->points, s->next_id + 2 * i))
+				cpb_ids_del(&s->points, s->next_id + 2 * i);
+			restore_unmake(&r[i]);
+		}
+		goto out;
 	}
 
 	flags = cpb_lock_ready(s);
 	first = s->next_id;
-	if (safety) {
-		apply_snap(&sn, o);
+	if (o->flags & CPB_POINT_SAFETY) {
+		for (i = 0; i < nr; i++)
+			apply_snap(&r[i].sn, o);
 		s->epoch++;
 	}
-	apply_restore(v, p, old, fresh);
-	v->undo = safety ? sn.c->id : 0;
-	cpb_log_op(s, CPB_RECORD_RESTORE, v->id, first, o, NULL, 0);
+	for (i = 0; i < nr; i++)
+		apply_restore(&r[i]);
+	cpb_log_op(s, CPB_RECORD_RESTORE, r[0].v->id, first, o, words, 2 * nr);
 	port_unlock(&s->lock, flags);
-	if (safety_id)
-		*safety_id = v->undo;
+out:
+	port_free(words);
+	return err;
+}
+
+/* A name for the safety checkpoints that is free on all volumes. */
+static void safety_name(struct cpb_store *s, const struct restore *r,
+			unsigned int nr, char name[CPB_NAME_LEN])
+{
+	u64 number = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		number = max(number, r[i].v->generation);
+	do {
+		number++;
+		snprintf(name, CPB_NAME_LEN, "before-restore-%llu",
+			 (unsigned long long)number);
+		for (i = 0; i < nr; i++)
+			if (cpb_names_find(&s->names, r[i].v->id, name))
+				break;
+	} while (i < nr);
+}
+
+static int restore_check(const struct restore *r, unsigned int nr, char *why)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < nr; i++) {
+		if (!cpb_visible(r[i].p))
+			return cpb_refuse(-ENOENT, why, "that checkpoint was deleted");
+		for (j = 0; j < i; j++)
+			if (r[i].v == r[j].v)
+				return cpb_refuse(-EINVAL, why, "volume '%s' is named twice",
+						  r[i].v->name);
+	}
 	return 0;
+}
+
+int cpb_restore_many(struct cpb_store *s, struct cpb_volume **v,
+		     struct cpb_point **p, unsigned int nr, bool safety,
+		     u64 *safety_ids, char *why)
+{
+	struct cpb_op o = { .time = s->ops->now(s->ctx), .arg = nr };
+	char name[CPB_NAME_LEN], message[CPB_MESSAGE_LEN];
+	struct restore *r;
+	unsigned int i;
+	int err;
+
+	if (!nr || nr > CPB_MEMBERS_MAX)
+		return cpb_refuse(-EINVAL, why, "1 to %d volumes can be restored at once",
+				  CPB_MEMBERS_MAX);
+	r = port_alloc(nr * sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	port_mutex_lock(&s->lists);
+	for (i = 0; i < nr; i++) {
+		r[i].v = v[i];
+		r[i].p = p[i];
+	}
+	err = cpb_may_change(s, why);
+	if (!err)
+		err = restore_check(r, nr, why);
+	if (!err && safety) {
+		safety_name(s, r, nr, name);
+		snprintf(message, sizeof(message), "before restoring '%s'", p[0]->text);
+		o.flags = CPB_POINT_AUTO | CPB_POINT_SAFETY;
+		o.name = name;
+		o.message = message;
+	}
+	if (!err)
+		err = restore_locked(s, r, nr, &o);
+	for (i = 0; i < nr && !err && safety_ids; i++)
+		safety_ids[i] = v[i]->undo;
+	port_mutex_unlock(&s->lists);
+	port_free(r);
+	return err ? err : cpb_flush(s);
 }
 
 int cpb_restore(struct cpb_volume *v, struct cpb_point *p, bool safety,
 		u64 *safety_id, char *why)
 {
-	struct cpb_store *s = v->s;
-	struct cpb_op o = { .time = s->ops->now(s->ctx) };
-	char message[CPB_MESSAGE_LEN];
-	int err;
-
-	port_mutex_lock(&s->lists);
-	err = cpb_may_change(s, why);
-	if (!err && p->flags & (CPB_POINT_HIDDEN | CPB_POINT_HEAD | CPB_POINT_REAP))
-		err = cpb_refuse(-ENOENT, why, "that checkpoint was deleted");
-	if (!err) {
-		o.target = p->id;
-		if (safety) {
-			snprintf(message, sizeof(message),
-				 "before restoring '%s'", p->text);
-			o.flags = CPB_POINT_AUTO | CPB_POINT_SAFETY;
-			o.message = message;
-		}
-		err = restore_locked(v, p, &o, safety_id);
-	}
-	port_mutex_unlock(&s->lists);
-	return err ? err : cpb_flush(s);
+	return cpb_restore_many(v->s, &v, &p, 1, safety, safety_id, why);
 }
 
 /* ---- Volumes ---- */
@@ -517,17 +591,13 @@ static void apply_create(struct cpb_store *s, struct cpb_volume *v,
 	v->slot = cpb_slot_take(s, CPB_OBJECT_VOLUME, v);
 }
 
-/* lists is held. */
-static int create_locked(struct cpb_store *s, struct cpb_point *p, u32 type,
-			 const struct cpb_op *o, struct cpb_volume **out, char *why)
+/* lists is held; it gets the next IDs but @nth. */
+static int create_make(struct cpb_store *s, const struct cpb_op *o, unsigned int nth,
+		       struct cpb_volume **out, char *why)
 {
 	struct cpb_volume *v;
-	unsigned long flags;
-	u64 first;
 	int err = name_free(s, 0, o->name, "volume", why);
 
-	if (!err)
-		err = cpb_slots_ready(s, 2);
 	if (err)
 		return err;
 	v = volume_make(s, o);
@@ -536,28 +606,67 @@ static int create_locked(struct cpb_store *s, struct cpb_point *p, u32 type,
 	err = cpb_names_add(&s->names, &v->by_name);
 	if (err)
 		goto free;
-	err = cpb_ids_add(&s->points, s->next_id, v->head);
+	err = cpb_ids_add(&s->points, s->next_id + 2 * nth, v->head);
 	if (err)
 		goto unname;
-	err = cpb_ids_add(&s->volumes, s->next_volume, v);
+	err = cpb_ids_add(&s->volumes, s->next_volume + nth, v);
 	if (err)
 		goto unlist;
-
-	flags = cpb_lock_ready(s);
-	first = s->next_id;
-	apply_create(s, v, p, o);
-	cpb_log_op(s, type, v->id, first, o, NULL, 0);
-	port_unlock(&s->lock, flags);
-	if (out)
-		*out = v;
+	*out = v;
 	return 0;
 
 unlist:
-	cpb_ids_del(&s->points, s->next_id);
+	cpb_ids_del(&s->points, s->next_id + 2 * nth);
 unname:
 	cpb_names_del(&s->names, &v->by_name);
 free:
 	volume_free(v);
+	return err;
+}
+
+static void create_unmake(struct cpb_store *s, unsigned int nth, struct cpb_volume *v)
+{
+	cpb_ids_del(&s->volumes, s->next_volume + nth);
+	cpb_ids_del(&s->points, s->next_id + 2 * nth);
+	cpb_names_del(&s->names, &v->by_name);
+	volume_free(v);
+}
+
+/* lists is held. @o, and if it is not NULL @v, are arrays of @nr. */
+static int create_locked(struct cpb_store *s, struct cpb_point *p, u32 type,
+			 const struct cpb_op *o, unsigned int nr,
+			 struct cpb_volume **v, char *why)
+{
+	struct cpb_volume **list = port_alloc(nr * sizeof(*list));
+	unsigned int i, made = 0;
+	unsigned long flags;
+	int err = list ? cpb_slots_ready(s, 2 * nr) : -ENOMEM;
+
+	while (made < nr && !err) {
+		err = create_make(s, &o[made], made, &list[made], why);
+		if (!err)
+			made++;
+	}
+	if (err) {
+		while (made--)
+			create_unmake(s, made, list[made]);
+		goto out;
+	}
+
+	flags = cpb_lock_ready(s);
+	cpb_log_join(s, nr > 1);
+	for (i = 0; i < nr; i++) {
+		u64 first = s->next_id;
+
+		apply_create(s, list[i], p, &o[i]);
+		cpb_log_op(s, type, list[i]->id, first, &o[i], NULL, 0);
+	}
+	cpb_log_join(s, false);
+	port_unlock(&s->lock, flags);
+	for (i = 0; v && i < nr; i++)
+		v[i] = list[i];
+out:
+	port_free(list);
 	return err;
 }
 
@@ -585,8 +694,41 @@ int cpb_create(struct cpb_store *s, const char *name, u64 size,
 	port_mutex_lock(&s->lists);
 	err = cpb_may_change(s, why);
 	if (!err)
-		err = create_locked(s, NULL, CPB_RECORD_CREATE, &o, v, why);
+		err = create_locked(s, NULL, CPB_RECORD_CREATE, &o, 1, v, why);
 	port_mutex_unlock(&s->lists);
+	return err ? err : cpb_flush(s);
+}
+
+int cpb_fork_many(struct cpb_store *s, struct cpb_point *p, const char *const *names,
+		  const u8 *uuids, unsigned int nr,
+		  unsigned int flags, struct cpb_volume **v, char *why)
+{
+	u64 now = s->ops->now(s->ctx);
+	struct cpb_op *o;
+	unsigned int i;
+	int err;
+
+	if (!nr || nr > CPB_MEMBERS_MAX)
+		return cpb_refuse(-EINVAL, why, "1 to %d volumes can be made at once",
+				  CPB_MEMBERS_MAX);
+	o = port_alloc(nr * sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		o[i].time = now;
+		o[i].target = p->id;
+		o[i].name = names[i];
+		o[i].flags = flags;
+		memcpy(o[i].uuid, uuids + i * CPB_UUID_LEN, sizeof(o[i].uuid));
+	}
+	port_mutex_lock(&s->lists);
+	err = cpb_may_change(s, why);
+	if (!err && !cpb_visible(p))
+		err = cpb_refuse(-ENOENT, why, "that checkpoint was deleted");
+	if (!err)
+		err = create_locked(s, p, CPB_RECORD_FORK, o, nr, v, why);
+	port_mutex_unlock(&s->lists);
+	port_free(o);
 	return err ? err : cpb_flush(s);
 }
 
@@ -594,21 +736,7 @@ int cpb_fork(struct cpb_store *s, struct cpb_point *p, const char *name,
 	     const u8 uuid[CPB_UUID_LEN], unsigned int flags,
 	     struct cpb_volume **v, char *why)
 {
-	struct cpb_op o = { .time = s->ops->now(s->ctx), .name = name,
-			.flags = flags };
-	int err;
-
-	memcpy(o.uuid, uuid, sizeof(o.uuid));
-	port_mutex_lock(&s->lists);
-	err = cpb_may_change(s, why);
-	if (!err && p->flags & (CPB_POINT_HIDDEN | CPB_POINT_HEAD | CPB_POINT_REAP))
-		err = cpb_refuse(-ENOENT, why, "that checkpoint was deleted");
-	if (!err) {
-		o.target = p->id;
-		err = create_locked(s, p, CPB_RECORD_FORK, &o, v, why);
-	}
-	port_mutex_unlock(&s->lists);
-	return err ? err : cpb_flush(s);
+	return cpb_fork_many(s, p, &name, uuid, 1, flags, v, why);
 }
 
 int cpb_resize(struct cpb_volume *v, u64 size, char *why)
@@ -714,6 +842,38 @@ static int replay_delete(struct cpb_store *s, const struct cpb_disk_record_op *d
 	return err;
 }
 
+static int replay_restore(struct cpb_store *s, const struct cpb_disk_record_op *d,
+			  unsigned int nr, const struct cpb_op *o)
+{
+	const u8 *at = d->text + le16_to_cpu(d->text_len) - 2 * nr * sizeof(u64);
+	bool safety = o->flags & CPB_POINT_SAFETY;
+	struct restore *r;
+	unsigned int i;
+	__le64 id[2];
+	int err = 0;
+
+	if (o->flags & ~(CPB_POINT_AUTO | CPB_POINT_SAFETY) || o->target ||
+	    !o->name == safety || !o->message == safety ||
+	    (o->name && !cpb_name_ok(o->name)))
+		return -EUCLEAN;
+	r = port_alloc(nr * sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	for (i = 0; i < nr && !err; i++) {
+		memcpy(id, at + i * sizeof(id), sizeof(id));
+		r[i].v = cpb_ids_find(&s->volumes, le64_to_cpu(id[0]));
+		r[i].p = cpb_ids_find(&s->points, le64_to_cpu(id[1]));
+		if (!r[i].v || !r[i].p)
+			err = -EUCLEAN;
+	}
+	if (!err && restore_check(r, nr, NULL))
+		err = -EUCLEAN;
+	if (!err)
+		err = restore_locked(s, r, nr, o);
+	port_free(r);
+	return err == -EEXIST ? -EUCLEAN : err;
+}
+
 /* A new volume has the next ID, and flags that there are. */
 static bool next_volume(const struct cpb_store *s,
 			const struct cpb_disk_record_op *d)
@@ -748,10 +908,13 @@ int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *d,
 
 	if (size < sizeof(*d))
 		return -EUCLEAN;
-	if (type == CPB_RECORD_SNAP || type == CPB_RECORD_DELETE) {
+	if (type == CPB_RECORD_SNAP || type == CPB_RECORD_DELETE ||
+	    type == CPB_RECORD_RESTORE) {
 		if (!d->arg || le64_to_cpu(d->arg) > CPB_OP_MAX)
 			return -EUCLEAN;
 		nr = le64_to_cpu(d->arg);
+		if (type == CPB_RECORD_RESTORE)
+			nr *= 2;
 	} else if (type == CPB_RECORD_SET) {
 		nr = cpb_set_words(le64_to_cpu(d->arg));
 	}
@@ -769,18 +932,15 @@ int cpb_replay_op(struct cpb_store *s, const struct cpb_disk_record_op *d,
 	case CPB_RECORD_SNAP:
 		return replay_snap(s, d, nr, &o);
 	case CPB_RECORD_RESTORE:
-		if (!v || !p || o.flags & ~(CPB_POINT_AUTO | CPB_POINT_SAFETY) ||
-		    !(o.flags & CPB_POINT_SAFETY) != !o.message)
-			return -EUCLEAN;
-		return restore_locked(v, p, &o, NULL);
+		return replay_restore(s, d, nr / 2, &o);
 	case CPB_RECORD_CREATE:
 		if (!o.name || size_ok(s, o.arg, NULL) || !next_volume(s, d))
 			return -EUCLEAN;
-		return create_locked(s, NULL, type, &o, NULL, NULL);
+		return create_locked(s, NULL, type, &o, 1, NULL, NULL);
 	case CPB_RECORD_FORK:
 		if (!o.name || !p || !next_volume(s, d))
 			return -EUCLEAN;
-		return create_locked(s, p, type, &o, NULL, NULL);
+		return create_locked(s, p, type, &o, 1, NULL, NULL);
 	case CPB_RECORD_RESIZE:
 		if (!v || size_ok(s, o.arg, NULL))
 			return -EUCLEAN;

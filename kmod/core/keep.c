@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is to be kept: holds of checkpoints, and volumes' retention policies.
+ * What is to be kept: holds of checkpoints, volumes' retention policies, and
+ * the groups they belong to.
  *
  * A hold makes deletion refuse. A policy is only kept here; who prunes reads it
- * and decides. Both are journalled by CPB_RECORD_SET, and replay calls the same
+ * and decides. All are journalled by CPB_RECORD_SET, and replay calls the same
  * apply_...() as the operation.
  */
 #include "engine.h"
@@ -119,6 +120,44 @@ int cpb_set_policy(struct cpb_volume *v, const struct cpb_policy *policy, char *
 	return err ? err : cpb_flush(s);
 }
 
+/* The tree lock is held. */
+static void apply_group(struct cpb_volume *v, const char *group)
+{
+	memset(v->group, 0, sizeof(v->group));
+	memcpy(v->group, group, strlen(group));
+	cpb_slot_dirty(v->s, v->slot);
+}
+
+int cpb_set_group(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
+		  const char *group, char *why)
+{
+	struct cpb_op o = { .arg = CPB_SET_GROUP, .name = group };
+	unsigned long flags;
+	unsigned int i;
+	int err;
+
+	if (!nr || nr > CPB_MEMBERS_MAX)
+		return cpb_refuse(-EINVAL, why, "1 to %d volumes can be put into a group at once",
+				  CPB_MEMBERS_MAX);
+	if (*group && !cpb_name_ok(group))
+		return cpb_refuse(-EINVAL, why, "'%s' can't be the name of a group",
+				  group);
+	port_mutex_lock(&s->lists);
+	err = cpb_may_change(s, why);
+	if (!err) {
+		flags = cpb_lock_ready(s);
+		cpb_log_join(s, nr > 1);
+		for (i = 0; i < nr; i++) {
+			apply_group(v[i], group);
+			cpb_log_op(s, CPB_RECORD_SET, v[i]->id, 0, &o, NULL, 0);
+		}
+		cpb_log_join(s, false);
+		port_unlock(&s->lock, flags);
+	}
+	port_mutex_unlock(&s->lists);
+	return err ? err : cpb_flush(s);
+}
+
 /* ---- Replay ---- */
 
 /** cpb_set_words() - how many words of a SET record follow its text */
@@ -149,6 +188,7 @@ int cpb_replay_set(struct cpb_store *s, struct cpb_volume *v, struct cpb_point *
 {
 	const char *reason = o->message ? o->message : "";
 	struct cpb_disk_policy policy;
+	unsigned long flags;
 
 	switch (o->arg) {
 	case CPB_SET_HOLD:
@@ -167,6 +207,13 @@ int cpb_replay_set(struct cpb_store *s, struct cpb_volume *v, struct cpb_point *
 		return 0;
 	case CPB_SET_OPTIONS:
 		return cpb_replay_options(s, words);
+	case CPB_SET_GROUP:
+		if (!v || (o->name && !cpb_name_ok(o->name)))
+			return -EUCLEAN;
+		flags = port_lock(&s->lock);
+		apply_group(v, o->name ? o->name : "");
+		port_unlock(&s->lock, flags);
+		return 0;
 	default:
 		return -EUCLEAN;
 	}

@@ -53,18 +53,36 @@ void *cpb_log_room(struct cpb_store *s, size_t size)
 	port_assert_held(&s->lock);
 	if (!list_empty(&b->segs))
 		seg = list_last_entry(&b->segs, struct cpb_seg, list);
-	if (!seg || seg->txn != s->txn || seg->used + words > CPB_SEG_WORDS) {
+	if (!seg || seg->txn != s->txn || seg->used + words > CPB_SEG_WORDS ||
+	    (s->log.joining && !s->log.joined)) {
 		seg = list_first_entry(&s->pool.segs, struct cpb_seg, list);
 		s->pool.nr_segs--;
 		seg->used = 0;
 		seg->txn = s->txn;
+		seg->joined = s->log.joined;
 		list_move_tail(&seg->list, &b->segs);
 	}
+	s->log.joined = s->log.joining;
 	room = seg->word + seg->used;
 	seg->used += words;
 	b->words += words;
 	s->log.lsn += words;
 	return room;
+}
+
+/**
+ * cpb_log_join() - the records from here on are one: all or none is replayed
+ * @s: the store
+ * @on: begin; false: end
+ *
+ * The tree lock is held all the time, and its pool has segments for all, which
+ * fit into a batch: they start in a segment of their own.
+ */
+void cpb_log_join(struct cpb_store *s, bool on)
+{
+	port_assert_held(&s->lock);
+	s->log.joining = on;
+	s->log.joined = false;
 }
 
 void cpb_log_map(struct cpb_volume *v, u64 vchunk, u64 run)
@@ -143,6 +161,31 @@ static int batch_place(struct cpb_log *log, unsigned int blocks, u64 txn)
 	return 0;
 }
 
+/* How many segments from the front of @out make a batch, and how many bytes. */
+static unsigned int batch_segs(struct cpb_buf *out, size_t *bytes)
+{
+	struct cpb_seg *seg = list_first_entry(&out->segs, struct cpb_seg, list);
+	unsigned int nr = 0, some = 0;
+	u64 txn = seg->txn;
+	size_t len = 0;
+
+	*bytes = 0;
+	cpb_for_each_seg(seg, out) {
+		/* None may be torn from what it is joined to. */
+		if (!seg->joined) {
+			nr = some;
+			*bytes = len;
+		}
+		len += seg->used * sizeof(u64);
+		if (seg->txn != txn || sizeof(struct cpb_disk_batch) + len >
+				       CPB_BATCH_BLOCKS * CPB_BLOCK_SIZE)
+			return nr;
+		some++;
+	}
+	*bytes = len;
+	return some;
+}
+
 /* Write segments from the front of @out: one batch. log_io is held. */
 static int write_batch(struct cpb_store *s, struct cpb_buf *out, unsigned int flags)
 {
@@ -150,19 +193,10 @@ static int write_batch(struct cpb_store *s, struct cpb_buf *out, unsigned int fl
 	struct cpb_seg *seg = list_first_entry(&out->segs, struct cpb_seg, list);
 	struct cpb_disk_batch *b = log->vec[0].data;
 	u64 txn = seg->txn;
-	size_t bytes = 0, at = sizeof(*b);
-	unsigned int blocks, i, nr = 0;
+	size_t bytes, at = sizeof(*b);
+	unsigned int blocks, i, nr = batch_segs(out, &bytes);
 	int err;
 
-	cpb_for_each_seg(seg, out) {
-		size_t len = seg->used * sizeof(u64);
-
-		if (seg->txn != txn ||
-		    sizeof(*b) + bytes + len > CPB_BATCH_BLOCKS * CPB_BLOCK_SIZE)
-			break;
-		bytes += len;
-		nr++;
-	}
 	blocks = DIV_ROUND_UP(sizeof(*b) + bytes, CPB_BLOCK_SIZE);
 	err = batch_place(log, blocks, txn);
 	if (err)

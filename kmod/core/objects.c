@@ -77,6 +77,9 @@ void cpb_ids_del(struct cpb_ids *ids, u64 id)
 		ids->v[i].p = NULL;
 		ids->live--;
 	}
+	/* An operation that failed takes back IDs that the next one gets. */
+	while (ids->nr && !ids->v[ids->nr - 1].p)
+		ids->nr--;
 }
 
 /* ---- By name ---- */

@@ -36,6 +36,7 @@
 struct map {
 	u64 id;
 	u64 kept;	/* checkpoint: the reason it is held for; head: its policy */
+	u64 group;	/* head: number in the name of its group, or 0 */
 	u64 content[SIZE];
 };
 
@@ -94,6 +95,12 @@ static void must(int err, const char *what)
 
 /* ---- The state as a hash ---- */
 
+/* What is kept of a volume, but for its content. */
+static u64 head_kept(u64 policy, u64 group)
+{
+	return mix(policy, group);
+}
+
 static u64 map_hash(const u64 *content)
 {
 	u64 h = 0;
@@ -122,7 +129,8 @@ static u64 model_hash(struct world *w)
 
 	for (i = 0; i < VOLUMES; i++)
 		if (w->head[i].id)
-			h += head_hash(w->head[i].id, w->head[i].kept,
+			h += head_hash(w->head[i].id,
+				       head_kept(w->head[i].kept, w->head[i].group),
 				       w->head[i].content);
 	for (i = 0; i < POINTS; i++)
 		if (w->point[i].id)
@@ -163,6 +171,11 @@ static int read_map(struct cpb_store *s, const struct disk *d, struct cpb_point 
 	return 0;
 }
 
+static u64 volume_kept(const struct cpb_volume_info *vi)
+{
+	return head_kept(vi->policy.max_age, strtoull(vi->group, NULL, 10));
+}
+
 static int store_hash(struct cpb_store *s, const struct disk *d, u64 *hash)
 {
 	struct cpb_volume_info vi;
@@ -179,7 +192,7 @@ static int store_hash(struct cpb_store *s, const struct disk *d, u64 *hash)
 		err = read_map(s, d, cpb_head(v), content);
 		if (err)
 			goto out;
-		*hash += head_hash(vi.id, vi.policy.max_age, content);
+		*hash += head_hash(vi.id, volume_kept(&vi), content);
 	}
 	err = 0;
 	for (id = 0; (p = cpb_point_next(s, id)); id = pi.id) {
@@ -295,12 +308,12 @@ static void one_more(struct second *sec, struct cpb_store *s, struct disk *d)
 	    read_map(s, d, cpb_head(v), content))
 		return;
 	cpb_volume_info(v, &vi);
-	sec->hash[1] = sec->hash[0] - head_hash(vi.id, vi.policy.max_age, content);
+	sec->hash[1] = sec->hash[0] - head_hash(vi.id, volume_kept(&vi), content);
 	while ((err = cpb_write_begin(s, 0, 1, &r)) == -EAGAIN)
 		must(cpb_write_wait(s), "write_wait");
 	must(err, "write_begin");
 	content[at] = 1ULL << 62 | rnd(&sec->seed, 1ULL << 60);
-	sec->hash[1] += head_hash(vi.id, vi.policy.max_age, content);
+	sec->hash[1] += head_hash(vi.id, volume_kept(&vi), content);
 	sec->world.hash = sec->hash;
 	sec->world.acked = 0;
 	sec->world.nr = 1;
@@ -444,32 +457,73 @@ static void do_discard(struct world *w, int v, u64 at, u64 len)
 
 static const u8 uuid[CPB_UUID_LEN] = "uuid";
 
-static void do_create(struct world *w, int v, int p)
+static void head_create(struct world *w, int v, int p)
 {
-	u64 nr, next;
-	char name[16];
-	struct cpb_volume_info vi;
-
-	snprintf(name, sizeof(name), "vol%u", ++w->names);
 	w->head[v].kept = 0;
+	w->head[v].group = 0;
 	/* IDs of volumes count from 1. */
-	next = w->names;
-	w->head[v].id = next;
+	w->head[v].id = ++w->names;
 	if (p < 0)
 		memset(w->head[v].content, 0, sizeof(w->head[v].content));
 	else
 		memcpy(w->head[v].content, w->point[p].content,
 		       sizeof(w->head[v].content));
+}
+
+static void do_create(struct world *w, int v)
+{
+	struct cpb_volume_info vi;
+	char name[16];
+	u64 nr;
+
+	head_create(w, v, -1);
+	snprintf(name, sizeof(name), "vol%u", w->names);
 	nr = will_be(w);
-	if (p < 0)
-		must(cpb_create(w->s, name, SIZE << CPB_CHUNK_SHIFT_MIN, uuid, 0,
-				&w->volume[v], NULL), "create");
-	else
-		must(cpb_fork(w->s, cpb_point_by_id(w->s, w->point[p].id), name, uuid,
-			      0, &w->volume[v], NULL), "fork");
+	must(cpb_create(w->s, name, SIZE << CPB_CHUNK_SHIFT_MIN, uuid, 0,
+			&w->volume[v], NULL), "create");
 	cpb_volume_info(w->volume[v], &vi);
-	must(vi.id != next, "the next volume's ID");
+	must(vi.id != w->head[v].id, "the next volume's ID");
 	acked(w, nr);
+}
+
+/* One, or as many as there is room for: all or none. */
+static void do_fork(struct world *w, int p)
+{
+	struct cpb_volume *made[VOLUMES];
+	char names[VOLUMES][16];
+	const char *name[VOLUMES];
+	u8 uuids[VOLUMES * CPB_UUID_LEN] = { };
+	unsigned int many = 0, i;
+	int v, to[VOLUMES];
+	u64 nr;
+
+	for (v = 0; v < VOLUMES && (!many || rnd(&w->seed, 3)); v++) {
+		if (w->head[v].id)
+			continue;
+		head_create(w, v, p);
+		snprintf(names[many], sizeof(names[many]), "vol%u", w->names);
+		name[many] = names[many];
+		to[many++] = v;
+	}
+	if (!many)
+		return;
+	nr = will_be(w);
+	must(cpb_fork_many(w->s, cpb_point_by_id(w->s, w->point[p].id), name,
+			   uuids, many, 0, made, NULL),
+	     "fork");
+	for (i = 0; i < many; i++)
+		w->volume[to[i]] = made[i];
+	acked(w, nr);
+}
+
+static int pick(struct world *w, const struct map *maps, int nr)
+{
+	int i = rnd(&w->seed, nr), n;
+
+	for (n = 0; n < nr; n++, i = (i + 1) % nr)
+		if (maps[i].id)
+			return i;
+	return -1;
 }
 
 /* The ID that the next checkpoint will get is the store's counter. */
@@ -490,38 +544,99 @@ static int free_point(struct world *w)
 	return i < POINTS ? i : -1;
 }
 
-static void do_snap(struct world *w, int v)
+/* Some volumes,  among them; how many. */
+static unsigned int some_volumes(struct world *w, int v, int *list)
+{
+	unsigned int nr = 0;
+	int i;
+
+	list[nr++] = v;
+	for (i = 0; i < VOLUMES; i++)
+		if (i != v && w->head[i].id && !rnd(&w->seed, 3))
+			list[nr++] = i;
+	return nr;
+}
+
+static unsigned int free_points(const struct world *w)
+{
+	unsigned int nr = 0;
+	int i;
+
+	for (i = 0; i < POINTS; i++)
+		nr += !w->point[i].id;
+	return nr;
+}
+
+static void point_create(struct world *w, int v, u64 id)
 {
 	int p = free_point(w);
-	u64 nr, id;
 
-	if (p < 0)
-		return;
 	w->point[p] = w->head[v];
-	w->point[p].id = next_id(w);
+	w->point[p].id = id;
 	w->point[p].kept = 0;
+}
+
+static void do_snap(struct world *w, int v)
+{
+	struct cpb_volume *vols[VOLUMES];
+	u64 nr, ids[VOLUMES], next = next_id(w);
+	int list[VOLUMES];
+	unsigned int many = some_volumes(w, v, list), i;
+
+	if (free_points(w) < many)
+		return;
+	for (i = 0; i < many; i++) {
+		vols[i] = w->volume[list[i]];
+		point_create(w, list[i], next + 2 * i);
+	}
 	nr = will_be(w);
-	must(cpb_snap(w->s, &w->volume[v], 1, NULL, "", 0, &id, NULL), "snap");
-	must(id != w->point[p].id, "the next checkpoint's ID");
+	must(cpb_snap(w->s, vols, many, NULL, "", 0, ids, NULL), "snap");
+	for (i = 0; i < many; i++)
+		must(ids[i] != next + 2 * i, "the next checkpoint's ID");
 	acked(w, nr);
 }
 
 static void do_restore(struct world *w, int v, int p, bool safety)
 {
-	struct cpb_point *pt = cpb_point_by_id(w->s, w->point[p].id);
-	int keep = safety ? free_point(w) : -1;
-	u64 nr;
+	struct cpb_volume *vols[VOLUMES];
+	struct cpb_point *pts[VOLUMES];
+	int list[VOLUMES], from[VOLUMES];
+	unsigned int many = some_volumes(w, v, list), i;
+	u64 nr, next = next_id(w);
 
-	if (safety && keep < 0)
+	if (safety && free_points(w) < many)
 		return;
-	if (safety) {
-		w->point[keep] = w->head[v];
-		w->point[keep].id = next_id(w);
-		w->point[keep].kept = 0;
+	for (i = 0; i < many; i++) {
+		from[i] = i ? pick(w, w->point, POINTS) : p;
+		vols[i] = w->volume[list[i]];
+		pts[i] = cpb_point_by_id(w->s, w->point[from[i]].id);
 	}
-	memcpy(w->head[v].content, w->point[p].content, sizeof(w->head[v].content));
+	for (i = 0; i < many && safety; i++)
+		point_create(w, list[i], next + 2 * i);
+	for (i = 0; i < many; i++)
+		memcpy(w->head[list[i]].content, w->point[from[i]].content,
+		       sizeof(w->head[v].content));
 	nr = will_be(w);
-	must(cpb_restore(w->volume[v], pt, safety, NULL, NULL), "restore");
+	must(cpb_restore_many(w->s, vols, pts, many, safety, NULL, NULL), "restore");
+	acked(w, nr);
+}
+
+static void do_group(struct world *w, int v)
+{
+	struct cpb_volume *vols[VOLUMES];
+	u64 nr, group = rnd(&w->seed, 2) ? w->next_content++ : 0;
+	int list[VOLUMES];
+	unsigned int many = some_volumes(w, v, list), i;
+	char name[24] = "";
+
+	for (i = 0; i < many; i++) {
+		vols[i] = w->volume[list[i]];
+		w->head[list[i]].group = group;
+	}
+	if (group)
+		snprintf(name, sizeof(name), "%llu", (unsigned long long)group);
+	nr = will_be(w);
+	must(cpb_set_group(w->s, vols, many, name, NULL), "group");
 	acked(w, nr);
 }
 
@@ -588,16 +703,6 @@ static void do_remove(struct world *w, int v)
 	acked(w, nr);
 }
 
-static int pick(struct world *w, const struct map *maps, int nr)
-{
-	int i = rnd(&w->seed, nr), n;
-
-	for (n = 0; n < nr; n++, i = (i + 1) % nr)
-		if (maps[i].id)
-			return i;
-	return -1;
-}
-
 static void do_step(struct world *w)
 {
 	int v = pick(w, w->head, VOLUMES), p = pick(w, w->point, POINTS), f;
@@ -612,19 +717,21 @@ static void do_step(struct world *w)
 	if (run.reap && what >= 20 && what < 26)
 		what = what < 23 ? 12 : 14;
 	if (what == 0 && f < VOLUMES) {
-		do_create(w, f, -1);
+		do_create(w, f);
 	} else if (what <= 3 && v >= 0) {
 		do_snap(w, v);
 	} else if (what <= 5 && v >= 0 && p >= 0) {
 		do_restore(w, v, p, rnd(&w->seed, 2));
 	} else if (what <= 7 && f < VOLUMES && p >= 0) {
-		do_create(w, f, p);
+		do_fork(w, p);
 	} else if (what == 8 && v >= 0) {
 		do_remove(w, v);
 	} else if (what == 9 && p >= 0 && !rnd(&w->seed, 2)) {
 		do_hold(w, p);
 	} else if (what == 10 && v >= 0 && !rnd(&w->seed, 4)) {
 		do_policy(w, v);
+	} else if (what == 10 && v >= 0 && !rnd(&w->seed, 3)) {
+		do_group(w, v);
 	} else if (what <= 10 && v >= 0) {
 		do_discard(w, v, at, len);
 	} else if (what <= 12 && p >= 0) {

@@ -183,6 +183,106 @@ void model_fork(struct model *m, int p, int v)
 	m->head[v].last = 0;
 }
 
+static int pick_point(struct model *m)
+{
+	int i = model_random(m, MODEL_POINTS), n;
+
+	for (n = 0; n < MODEL_POINTS; n++, i = (i + 1) % MODEL_POINTS)
+		if (m->point[i].id)
+			return i;
+	return -1;
+}
+
+/* All volumes at one instant. */
+void model_snap_all(struct model *m)
+{
+	struct cpb_volume *v[MODEL_VOLUMES];
+	u64 ids[MODEL_VOLUMES];
+	unsigned int nr = 0;
+	int i, p[MODEL_VOLUMES];
+
+	for (i = 0; i < MODEL_VOLUMES; i++) {
+		if (!m->volume[i])
+			continue;
+		p[nr] = free_point(m);
+		if (p[nr] < 0)
+			break;
+		m->point[p[nr]].id = ~0ULL;
+		m->point[p[nr]].volume = i;
+		copy(m, &m->point[p[nr]], &m->head[i]);
+		v[nr++] = m->volume[i];
+	}
+	if (nr)
+		ok(cpb_snap(m->s, v, nr, NULL, "all", 0, ids, NULL));
+	while (nr--)
+		m->point[p[nr]].id = ids[nr];
+}
+
+/* As many volumes as there is room for safety checkpoints. */
+void model_restore_all(struct model *m, bool safety)
+{
+	struct cpb_volume *v[MODEL_VOLUMES];
+	struct cpb_point *pts[MODEL_VOLUMES];
+	u64 ids[MODEL_VOLUMES];
+	unsigned int nr = 0, n;
+	int list[MODEL_VOLUMES], from[MODEL_VOLUMES], keep[MODEL_VOLUMES], i;
+
+	for (i = 0; i < MODEL_VOLUMES; i++) {
+		if (!m->volume[i])
+			continue;
+		keep[nr] = safety ? free_point(m) : 0;
+		if (keep[nr] < 0)
+			break;
+		do
+			from[nr] = pick_point(m);
+		while (m->point[from[nr]].id == ~0ULL);
+		pts[nr] = point(m, from[nr]);
+		if (safety) {
+			m->point[keep[nr]].id = ~0ULL;
+			m->point[keep[nr]].volume = i;
+			copy(m, &m->point[keep[nr]], &m->head[i]);
+		}
+		list[nr] = i;
+		v[nr++] = m->volume[i];
+	}
+	if (!nr)
+		return;
+	ok(cpb_restore_many(m->s, v, pts, nr, safety, ids, NULL));
+	for (n = 0; n < nr; n++) {
+		if (safety)
+			m->point[keep[n]].id = ids[n];
+		copy(m, &m->head[list[n]], &m->point[from[n]]);
+	}
+}
+
+/* Into all places that there are. */
+void model_fork_all(struct model *m, int p)
+{
+	char names[MODEL_VOLUMES][16];
+	const char *name[MODEL_VOLUMES];
+	u8 uuids[MODEL_VOLUMES * CPB_UUID_LEN] = { };
+	struct cpb_volume *made[MODEL_VOLUMES];
+	unsigned int nr = 0;
+	int to[MODEL_VOLUMES], i;
+
+	for (i = 0; i < MODEL_VOLUMES; i++) {
+		if (m->volume[i])
+			continue;
+		snprintf(names[nr], sizeof(names[nr]), "vol%u", m->names++);
+		name[nr] = names[nr];
+		to[nr++] = i;
+	}
+	if (!nr)
+		return;
+	ok(cpb_fork_many(m->s, point(m, p), name, uuids,
+			 nr, 0, made, NULL));
+	while (nr--) {
+		m->volume[to[nr]] = made[nr];
+		copy(m, &m->head[to[nr]], &m->point[p]);
+		m->head[to[nr]].last = 0;
+	}
+}
+
 void model_delete(struct model *m, int p)
 {
 	char why[CPB_ERROR_LEN], text[32];
@@ -256,16 +356,6 @@ static int pick_volume(struct model *m)
 	return -1;
 }
 
-static int pick_point(struct model *m)
-{
-	int i = model_random(m, MODEL_POINTS), n;
-
-	for (n = 0; n < MODEL_POINTS; n++, i = (i + 1) % MODEL_POINTS)
-		if (m->point[i].id)
-			return i;
-	return -1;
-}
-
 static int free_volume(struct model *m)
 {
 	int i;
@@ -286,7 +376,7 @@ void model_step(struct model *m)
 		model_create(m, f);
 		return;
 	}
-	switch (model_random(m, 34)) {
+	switch (model_random(m, 36)) {
 	case 0:
 		if (f >= 0)
 			model_create(m, f);
@@ -336,6 +426,17 @@ void model_step(struct model *m)
 	case 21:
 		if (v >= 0)
 			model_policy(m, v);
+		break;
+	case 22:
+		model_snap_all(m);
+		break;
+	case 23:
+		if (p < 0)
+			break;
+		if (model_random(m, 4))
+			model_restore_all(m, model_random(m, 2));
+		else
+			model_fork_all(m, p);
 		break;
 	default:
 		if (v >= 0)
