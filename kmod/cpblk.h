@@ -39,6 +39,7 @@
 #define CPBLK_ERROR_LEN		(CPB_ERROR_LEN + BDEVNAME_SIZE + 16)
 
 struct cpblk_disk;
+struct cpblk_handshake;
 
 /**
  * struct cpblk_store - an open store
@@ -121,6 +122,7 @@ struct cpblk_store {
  * @volume_id: of the volume; of a checkpoint, the one it was made on
  * @volume_name: its name, empty if it was removed
  * @point_name: name of the checkpoint, empty if it is a volume's
+ * @handshake: that goes on about its volume; store->op
  * @uuid: the volume's
  */
 struct cpblk_disk {
@@ -135,6 +137,7 @@ struct cpblk_disk {
 	u64 generation;
 	u64 id, volume_id;
 	char volume_name[CPB_NAME_LEN], point_name[CPB_NAME_LEN];
+	struct cpblk_handshake *handshake;
 	u8 uuid[CPB_UUID_LEN];
 };
 
@@ -296,23 +299,41 @@ struct cpblk_made {
 	char name[CPB_NAME_LEN], device[DISK_NAME_LEN];
 };
 
+/**
+ * struct cpblk_member - one of the volumes of an operation on several
+ * @made: it
+ * @group: that it belongs to
+ * @generation: its generation
+ * @point: the checkpoint that is taken, restored or forked; @point.id 0: there
+ *	is none yet, and @point.name may be known
+ * @safety: @safety.id 0: there is none
+ */
+struct cpblk_member {
+	struct cpblk_made made;
+	char group[CPB_NAME_LEN];
+	u64 generation;
+	struct cpblk_taken point, safety;
+};
+
 struct cpblk_snap {
 	unsigned int nr;
 	const char **volume;	/* names */
 	const char *name, *message;
 	unsigned int flags;	/* CPB_POINT_AUTO or 0 */
-	struct cpblk_taken *taken;	/* gets one for each volume */
+	struct cpblk_handshake *handshake;
+	struct cpblk_member *members;	/* one for each volume */
 	u64 total_ns;
 };
 
 struct cpblk_restore {
-	const char *volume;
-	struct cpblk_which which;
+	unsigned int nr;
+	const char **volume;	/* names */
+	struct cpblk_which *which;	/* one for each volume */
 	bool no_safety, force;
-	bool if_generation;
-	u64 generation;		/* in: the one that is expected; out: the new one */
-	struct cpblk_made made;
-	struct cpblk_taken target, safety;	/* safety.id: 0 if there is none */
+	bool if_generation;	/* of one volume only */
+	u64 generation;		/* the one that is expected */
+	struct cpblk_handshake *handshake;
+	struct cpblk_member *members;	/* one for each volume */
 	u64 freeze_ns, total_ns;
 };
 
@@ -325,11 +346,17 @@ int cpblk_create(struct cpblk_store *s, const char *name, u64 size,
 		 unsigned int flags, struct cpblk_made *made, char *why);
 int cpblk_remove(struct cpblk_store *s, const char *name, bool keep, char *why);
 int cpblk_resize(struct cpblk_store *s, const char *name, u64 size, char *why);
+int cpblk_snap_check(struct cpblk_store *s, struct cpblk_snap *r, char *why);
 int cpblk_snap(struct cpblk_store *s, struct cpblk_snap *r, char *why);
+int cpblk_restore_check(struct cpblk_store *s, struct cpblk_restore *r, char *why);
 int cpblk_restore(struct cpblk_store *s, struct cpblk_restore *r, char *why);
 int cpblk_fork(struct cpblk_store *s, const struct cpblk_which *which,
-	       const char *name, unsigned int flags, struct cpblk_made *made,
-	       char *why);
+	       const char *const *names, unsigned int nr, unsigned int flags,
+	       struct cpblk_member *made, char *why);
+int cpblk_group_set(struct cpblk_store *s, const char *const *volumes,
+		    unsigned int nr, const char *group, char *why);
+int cpblk_volume_ids(struct cpblk_store *s, const char *const *volumes,
+		     unsigned int nr, u64 *ids, char *why);
 int cpblk_delete(struct cpblk_store *s, const struct cpblk_which *which,
 		 char *why);
 int cpblk_delete_many(struct cpblk_store *s, const u64 *ids, unsigned int nr,

@@ -155,7 +155,8 @@ static bool put_volume(struct sk_buff *skb, struct cpblk_store *s,
 				    disk_openers(d->gd)))) &&
 	       cpblk_put_u64(skb, CPBLK_A_UNDO_ID, info->undo) &&
 	       cpblk_put_u64(skb, CPBLK_A_HEAD_ID, info->head.id) &&
-	       put_amounts(skb, s, &info->head) && put_policy(skb, &info->policy);
+	       put_amounts(skb, s, &info->head) && put_policy(skb, &info->policy) &&
+	       (!info->group[0] || cpblk_put_str(skb, CPBLK_A_GROUP, info->group));
 }
 
 static u32 point_flags(unsigned int flags)

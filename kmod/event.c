@@ -16,7 +16,7 @@ bool cpblk_put_taken(struct sk_buff *skb, const struct cpblk_taken *t)
 	       cpblk_put_u64(skb, CPBLK_A_CHECKPOINT_ID, t->id);
 }
 
-bool cpblk_put_points(struct sk_buff *skb, const struct cpblk_taken *t,
+bool cpblk_put_points(struct sk_buff *skb, const struct cpblk_member *m,
 		      unsigned int nr)
 {
 	struct nlattr *nest;
@@ -24,7 +24,7 @@ bool cpblk_put_points(struct sk_buff *skb, const struct cpblk_taken *t,
 
 	for (i = 0; i < nr; i++) {
 		nest = nla_nest_start(skb, CPBLK_A_POINT);
-		if (!nest || !cpblk_put_taken(skb, t + i))
+		if (!nest || !cpblk_put_taken(skb, &m[i].point))
 			return false;
 		nla_nest_end(skb, nest);
 	}
@@ -40,14 +40,33 @@ bool cpblk_put_made(struct sk_buff *skb, const struct cpblk_made *m)
 }
 
 /* What a restore made of what; the volume comes extra. */
-bool cpblk_put_restored(struct sk_buff *skb, const struct cpblk_restore *r)
+bool cpblk_put_restored(struct sk_buff *skb, const struct cpblk_member *m)
 {
-	return cpblk_put_str(skb, CPBLK_A_CHECKPOINT, r->target.name) &&
-	       cpblk_put_u64(skb, CPBLK_A_CHECKPOINT_ID, r->target.id) &&
-	       (!r->safety.id ||
-		cpblk_put_str(skb, CPBLK_A_SAFETY, r->safety.name)) &&
-	       cpblk_put_u64(skb, CPBLK_A_SAFETY_ID, r->safety.id) &&
-	       cpblk_put_u64(skb, CPBLK_A_GENERATION, r->generation);
+	return cpblk_put_str(skb, CPBLK_A_CHECKPOINT, m->point.name) &&
+	       cpblk_put_u64(skb, CPBLK_A_CHECKPOINT_ID, m->point.id) &&
+	       (!m->safety.id ||
+		cpblk_put_str(skb, CPBLK_A_SAFETY, m->safety.name)) &&
+	       cpblk_put_u64(skb, CPBLK_A_SAFETY_ID, m->safety.id) &&
+	       cpblk_put_u64(skb, CPBLK_A_GENERATION, m->generation);
+}
+
+bool cpblk_put_member(struct sk_buff *skb, const struct cpblk_member *m)
+{
+	struct nlattr *nest = nla_nest_start(skb, CPBLK_A_MEMBER);
+
+	if (!nest || !cpblk_put_made(skb, &m->made) ||
+	    nla_put(skb, CPBLK_A_VOLUME_UUID, CPB_UUID_LEN, m->made.uuid) ||
+	    !cpblk_put_u64(skb, CPBLK_A_GENERATION, m->generation) ||
+	    (m->point.name[0] &&
+	     !cpblk_put_str(skb, CPBLK_A_CHECKPOINT, m->point.name)) ||
+	    (m->point.id &&
+	     !cpblk_put_u64(skb, CPBLK_A_CHECKPOINT_ID, m->point.id)) ||
+	    (m->safety.id &&
+	     (!cpblk_put_str(skb, CPBLK_A_SAFETY, m->safety.name) ||
+	      !cpblk_put_u64(skb, CPBLK_A_SAFETY_ID, m->safety.id))))
+		return false;
+	nla_nest_end(skb, nest);
+	return true;
 }
 
 bool cpblk_put_sizes(struct sk_buff *skb, struct cpblk_store *s,
@@ -109,7 +128,7 @@ void cpblk_event_volume(enum cpblk_event event, struct cpblk_store *s,
 		event_end(skb, head, cpblk_put_made(skb, made));
 }
 
-void cpblk_event_snap(struct cpblk_store *s, const struct cpblk_taken *taken,
+void cpblk_event_snap(struct cpblk_store *s, const struct cpblk_member *members,
 		      unsigned int nr)
 {
 	struct sk_buff *skb;
@@ -118,18 +137,18 @@ void cpblk_event_snap(struct cpblk_store *s, const struct cpblk_taken *taken,
 	skb = event_begin(CPBLK_EVENT_SNAPPED, s,
 			  EVENT_SPACE + nr * CPBLK_POINT_SPACE, &head);
 	if (skb)
-		event_end(skb, head, cpblk_put_points(skb, taken, nr));
+		event_end(skb, head, cpblk_put_points(skb, members, nr));
 }
 
-void cpblk_event_restore(struct cpblk_store *s, const struct cpblk_restore *r)
+void cpblk_event_restore(struct cpblk_store *s, const struct cpblk_member *m)
 {
 	struct sk_buff *skb;
 	void *head;
 
 	skb = event_begin(CPBLK_EVENT_RESTORED, s, EVENT_SPACE, &head);
 	if (skb)
-		event_end(skb, head, cpblk_put_made(skb, &r->made) &&
-			  cpblk_put_restored(skb, r));
+		event_end(skb, head, cpblk_put_made(skb, &m->made) &&
+			  cpblk_put_restored(skb, m));
 }
 
 void cpblk_event_fork(struct cpblk_store *s, const struct cpblk_made *made,

@@ -14,9 +14,9 @@ void cpblk_event_store(enum cpblk_event event, struct cpblk_store *s,
 		       const char *error);
 void cpblk_event_volume(enum cpblk_event event, struct cpblk_store *s,
 			const struct cpblk_made *made);
-void cpblk_event_snap(struct cpblk_store *s, const struct cpblk_taken *taken,
+void cpblk_event_snap(struct cpblk_store *s, const struct cpblk_member *members,
 		      unsigned int nr);
-void cpblk_event_restore(struct cpblk_store *s, const struct cpblk_restore *r);
+void cpblk_event_restore(struct cpblk_store *s, const struct cpblk_member *m);
 void cpblk_event_fork(struct cpblk_store *s, const struct cpblk_made *made,
 		      const struct cpblk_taken *from);
 void cpblk_event_point(enum cpblk_event event, struct cpblk_store *s,
@@ -30,8 +30,9 @@ bool cpblk_put_taken(struct sk_buff *skb, const struct cpblk_taken *t);
 bool cpblk_put_sizes(struct sk_buff *skb, struct cpblk_store *s,
 		     const struct cpb_status *st);
 bool cpblk_put_made(struct sk_buff *skb, const struct cpblk_made *m);
-bool cpblk_put_restored(struct sk_buff *skb, const struct cpblk_restore *r);
-bool cpblk_put_points(struct sk_buff *skb, const struct cpblk_taken *t,
+bool cpblk_put_restored(struct sk_buff *skb, const struct cpblk_member *m);
+bool cpblk_put_member(struct sk_buff *skb, const struct cpblk_member *m);
+bool cpblk_put_points(struct sk_buff *skb, const struct cpblk_member *m,
 		      unsigned int nr);
 
 static inline bool cpblk_put_str(struct sk_buff *skb, int attr, const char *v)
@@ -48,5 +49,11 @@ static inline bool cpblk_put_u64(struct sk_buff *skb, int attr, u64 v)
 #define CPBLK_POINT_SPACE \
 	(nla_total_size(0) + 2 * nla_total_size(CPB_NAME_LEN) + \
 	 2 * nla_total_size_64bit(sizeof(u64)))
+
+/* Room for one member in a message. */
+#define CPBLK_MEMBER_SPACE \
+	(nla_total_size(0) + 3 * nla_total_size(CPB_NAME_LEN) + \
+	 nla_total_size(DISK_NAME_LEN) + nla_total_size(CPB_UUID_LEN) + \
+	 5 * nla_total_size_64bit(sizeof(u64)))
 
 #endif /* CPBLK_EVENT_H */

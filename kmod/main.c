@@ -8,6 +8,7 @@
 #include <linux/cpblk.h>
 
 #include "cpblk.h"
+#include "hook.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -32,13 +33,21 @@ int cpblk_refuse(char *why, int err, const char *fmt, ...)
 
 static int __init cpblk_init(void)
 {
-	return genl_register_family(&cpblk_genl_family);
+	int ret = cpblk_hook_init();
+
+	if (ret)
+		return ret;
+	ret = genl_register_family(&cpblk_genl_family);
+	if (ret)
+		cpblk_hook_exit();
+	return ret;
 }
 
 /* An open store holds the module, so there is none here. */
 static void __exit cpblk_exit(void)
 {
 	genl_unregister_family(&cpblk_genl_family);
+	cpblk_hook_exit();
 	cpblk_disk_exit();
 }
 

@@ -9,10 +9,8 @@
 
 #include "cpblk.h"
 #include "event.h"
+#include "hook.h"
 #include "netlink.h"
-
-/* One request may checkpoint so many volumes. */
-#define SNAP_MAX	256
 
 static_assert(CPBLK_NAME_MAX + 1 == CPB_NAME_LEN);
 static_assert(CPBLK_MESSAGE_MAX + 1 == CPB_MESSAGE_LEN);
@@ -68,21 +66,6 @@ int cpblk_nl_refuse(struct netlink_ext_ack *extack, int err, const char *why)
 
 /* ---- Requests ---- */
 
-static const char *get_str(const struct genl_info *info, int attr)
-{
-	return info->attrs[attr] ? nla_data(info->attrs[attr]) : NULL;
-}
-
-static u32 get_u32(const struct genl_info *info, int attr)
-{
-	return info->attrs[attr] ? nla_get_u32(info->attrs[attr]) : 0;
-}
-
-static u64 get_u64(const struct genl_info *info, int attr)
-{
-	return info->attrs[attr] ? nla_get_u64(info->attrs[attr]) : 0;
-}
-
 /** cpblk_nl_which() - the checkpoint that a request is about */
 int cpblk_nl_which(struct nlattr **attrs, struct cpblk_which *w, char *why)
 {
@@ -99,9 +82,9 @@ int cpblk_nl_which(struct nlattr **attrs, struct cpblk_which *w, char *why)
 	return 0;
 }
 
-/* The checkpoints that a request names by number, at most @max. */
-static int get_ids(const struct genl_info *info, unsigned int max, u64 **ids,
-		   unsigned int *nr, char *why)
+/** cpblk_nl_ids() - the checkpoints that a request names by number, at most @max */
+int cpblk_nl_ids(const struct genl_info *info, unsigned int max, u64 **ids,
+		 unsigned int *nr, char *why)
 {
 	struct nlattr *list = info->attrs[CPBLK_A_CHECKPOINT_IDS], *pos;
 	int rem;
@@ -170,8 +153,9 @@ int cpblk_answer_drop(struct cpblk_answer *a, int err)
 	return err;
 }
 
-static int answer_made(struct cpblk_answer *a, struct genl_info *info,
-		       const struct cpblk_made *m, char *why)
+/** cpblk_answer_made() - send what a volume that was made is */
+int cpblk_answer_made(struct cpblk_answer *a, struct genl_info *info,
+		      const struct cpblk_made *m, char *why)
 {
 	bool ok = cpblk_put_str(a->skb, CPBLK_A_VOLUME, m->name) &&
 		  cpblk_put_u64(a->skb, CPBLK_A_VOLUME_ID, m->id) &&
@@ -190,7 +174,7 @@ static int store_close(struct cpblk_store *s, struct genl_info *info, char *why)
 
 static int store_sync(struct cpblk_store *s, struct genl_info *info, char *why)
 {
-	return cpblk_sync(s, get_u32(info, CPBLK_A_SYNC_FLAGS) & CPBLK_SYNC_RECLAIM,
+	return cpblk_sync(s, cpblk_nl_u32(info, CPBLK_A_SYNC_FLAGS) & CPBLK_SYNC_RECLAIM,
 			  why);
 }
 
@@ -203,132 +187,25 @@ static int volume_create(struct cpblk_store *s, struct genl_info *info, char *wh
 	ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
 	if (ret)
 		return ret;
-	ret = cpblk_create(s, get_str(info, CPBLK_A_VOLUME),
-			   get_u64(info, CPBLK_A_SIZE),
-			   get_u32(info, CPBLK_A_VOLUME_FLAGS), &made, why);
+	ret = cpblk_create(s, cpblk_nl_str(info, CPBLK_A_VOLUME),
+			   cpblk_nl_u64(info, CPBLK_A_SIZE),
+			   cpblk_nl_u32(info, CPBLK_A_VOLUME_FLAGS), &made, why);
 	if (ret)
 		return cpblk_answer_drop(&a, ret);
-	return answer_made(&a, info, &made, why);
+	return cpblk_answer_made(&a, info, &made, why);
 }
 
 static int volume_remove(struct cpblk_store *s, struct genl_info *info, char *why)
 {
-	return cpblk_remove(s, get_str(info, CPBLK_A_VOLUME),
-			    get_u32(info, CPBLK_A_REMOVE_FLAGS) &
+	return cpblk_remove(s, cpblk_nl_str(info, CPBLK_A_VOLUME),
+			    cpblk_nl_u32(info, CPBLK_A_REMOVE_FLAGS) &
 			    CPBLK_REMOVE_KEEP_CHECKPOINTS, why);
 }
 
 static int volume_resize(struct cpblk_store *s, struct genl_info *info, char *why)
 {
-	return cpblk_resize(s, get_str(info, CPBLK_A_VOLUME),
-			    get_u64(info, CPBLK_A_SIZE), why);
-}
-
-static int snap_some(struct cpblk_store *s, struct genl_info *info,
-		     struct cpblk_snap *r, char *why)
-{
-	struct nlattr *list = info->attrs[CPBLK_A_VOLUMES], *pos;
-	struct cpblk_answer a;
-	int rem, ret;
-	bool ok;
-
-	nla_for_each_nested(pos, list, rem)
-		r->volume[r->nr++] = nla_data(pos);
-	ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE +
-				 r->nr * CPBLK_POINT_SPACE, why);
-	if (ret)
-		return ret;
-	ret = cpblk_snap(s, r, why);
-	if (ret)
-		return cpblk_answer_drop(&a, ret);
-	ok = cpblk_put_points(a.skb, r->taken, r->nr) &&
-	     cpblk_put_u64(a.skb, CPBLK_A_TOTAL_NS, r->total_ns);
-	return cpblk_answer_end(&a, info, ok, why);
-}
-
-static int volumes_snap(struct cpblk_store *s, struct genl_info *info, char *why)
-{
-	struct cpblk_snap r = {
-		.name = get_str(info, CPBLK_A_CHECKPOINT),
-		.message = get_str(info, CPBLK_A_MESSAGE),
-	};
-	unsigned int nr = 0;
-	struct nlattr *pos;
-	int rem, ret;
-
-	if (get_u32(info, CPBLK_A_SNAP_FLAGS) & CPBLK_SNAP_AUTO)
-		r.flags = CPB_POINT_AUTO;
-	nla_for_each_nested(pos, info->attrs[CPBLK_A_VOLUMES], rem)
-		nr++;
-	if (!nr || nr > SNAP_MAX)
-		return cpblk_refuse(why, -EINVAL,
-				    "a checkpoint is of 1 to %u volumes at once, not %u",
-				    SNAP_MAX, nr);
-	r.volume = kcalloc(nr, sizeof(*r.volume), GFP_KERNEL);
-	r.taken = kvcalloc(nr, sizeof(*r.taken), GFP_KERNEL);
-	if (r.volume && r.taken)
-		ret = snap_some(s, info, &r, why);
-	else
-		ret = cpblk_refuse(why, -ENOMEM, "out of memory");
-	kvfree(r.taken);
-	kfree(r.volume);
-	return ret;
-}
-
-static int volume_restore(struct cpblk_store *s, struct genl_info *info, char *why)
-{
-	u32 flags = get_u32(info, CPBLK_A_RESTORE_FLAGS);
-	struct cpblk_restore *r;
-	struct cpblk_answer a;
-	bool ok;
-	int ret;
-
-	r = kzalloc(sizeof(*r), GFP_KERNEL);
-	if (!r)
-		return cpblk_refuse(why, -ENOMEM, "out of memory");
-	r->volume = get_str(info, CPBLK_A_VOLUME);
-	r->no_safety = flags & CPBLK_RESTORE_NO_SAFETY;
-	r->force = flags & CPBLK_RESTORE_FORCE;
-	r->if_generation = info->attrs[CPBLK_A_IF_GENERATION];
-	r->generation = get_u64(info, CPBLK_A_IF_GENERATION);
-	ret = cpblk_nl_which(info->attrs, &r->which, why);
-	if (!ret)
-		ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
-	if (ret)
-		goto out;
-	ret = cpblk_restore(s, r, why);
-	if (ret) {
-		cpblk_answer_drop(&a, ret);
-		goto out;
-	}
-	ok = cpblk_put_str(a.skb, CPBLK_A_VOLUME, r->made.name) &&
-	     cpblk_put_u64(a.skb, CPBLK_A_SIZE, r->made.size) &&
-	     cpblk_put_restored(a.skb, r) &&
-	     cpblk_put_u64(a.skb, CPBLK_A_FREEZE_NS, r->freeze_ns) &&
-	     cpblk_put_u64(a.skb, CPBLK_A_TOTAL_NS, r->total_ns);
-	ret = cpblk_answer_end(&a, info, ok, why);
-out:
-	kfree(r);
-	return ret;
-}
-
-static int volume_fork(struct cpblk_store *s, struct genl_info *info, char *why)
-{
-	struct cpblk_which which;
-	struct cpblk_made made;
-	struct cpblk_answer a;
-	int ret;
-
-	ret = cpblk_nl_which(info->attrs, &which, why);
-	if (!ret)
-		ret = cpblk_answer_begin(&a, info, NLMSG_DEFAULT_SIZE, why);
-	if (ret)
-		return ret;
-	ret = cpblk_fork(s, &which, get_str(info, CPBLK_A_NEW_VOLUME),
-			 get_u32(info, CPBLK_A_VOLUME_FLAGS), &made, why);
-	if (ret)
-		return cpblk_answer_drop(&a, ret);
-	return answer_made(&a, info, &made, why);
+	return cpblk_resize(s, cpblk_nl_str(info, CPBLK_A_VOLUME),
+			    cpblk_nl_u64(info, CPBLK_A_SIZE), why);
 }
 
 static int checkpoint_delete(struct cpblk_store *s, struct genl_info *info,
@@ -343,7 +220,7 @@ static int checkpoint_delete(struct cpblk_store *s, struct genl_info *info,
 		ret = cpblk_nl_which(info->attrs, &which, why);
 		return ret ?: cpblk_delete(s, &which, why);
 	}
-	ret = get_ids(info, CPB_DELETE_MAX, &ids, &nr, why);
+	ret = cpblk_nl_ids(info, CPB_DELETE_MAX, &ids, &nr, why);
 	if (ret)
 		return ret;
 	ret = cpblk_delete_many(s, ids, nr, why);
@@ -353,7 +230,7 @@ static int checkpoint_delete(struct cpblk_store *s, struct genl_info *info,
 
 static int hold(struct cpblk_store *s, struct genl_info *info, char *why)
 {
-	const char *reason = get_str(info, CPBLK_A_HOLD);
+	const char *reason = cpblk_nl_str(info, CPBLK_A_HOLD);
 	struct cpblk_which which;
 	int ret = cpblk_nl_which(info->attrs, &which, why);
 
@@ -378,7 +255,7 @@ static int cost(struct cpblk_store *s, struct genl_info *info, char *why)
 	u64 *ids, chunks;
 	int ret;
 
-	ret = get_ids(info, COST_MAX, &ids, &nr, why);
+	ret = cpblk_nl_ids(info, COST_MAX, &ids, &nr, why);
 	if (ret)
 		return ret;
 	ret = cpb_cost(s->engine, ids, nr, &chunks, why);
@@ -398,7 +275,7 @@ static int policy_set(struct cpblk_store *s, struct genl_info *info, char *why)
 	int rem;
 
 	if (!nest)
-		return cpblk_policy_set(s, get_str(info, CPBLK_A_VOLUME), &policy, why);
+		return cpblk_policy_set(s, cpblk_nl_str(info, CPBLK_A_VOLUME), &policy, why);
 	nla_for_each_nested(pos, nest, rem) {
 		switch (nla_type(pos)) {
 		case CPBLK_POLICY_LAST:
@@ -421,7 +298,7 @@ static int policy_set(struct cpblk_store *s, struct genl_info *info, char *why)
 			break;
 		}
 	}
-	return cpblk_policy_set(s, get_str(info, CPBLK_A_VOLUME), &policy, why);
+	return cpblk_policy_set(s, cpblk_nl_str(info, CPBLK_A_VOLUME), &policy, why);
 }
 
 static int options_set(struct cpblk_store *s, struct genl_info *info, char *why)
@@ -510,9 +387,9 @@ static const struct op ops[CPBLK_CMD_MAX + 1] = {
 		volume_resize, false, { CPBLK_A_VOLUME, CPBLK_A_SIZE } },
 	[CPBLK_CMD_VOLUME_GET] = {
 		cpblk_nl_volume_get, true, { CPBLK_A_VOLUME } },
-	[CPBLK_CMD_SNAP] = { volumes_snap, false, { CPBLK_A_VOLUMES } },
-	[CPBLK_CMD_RESTORE] = { volume_restore, false, { CPBLK_A_VOLUME } },
-	[CPBLK_CMD_FORK] = { volume_fork, false, { CPBLK_A_NEW_VOLUME } },
+	[CPBLK_CMD_SNAP] = { cpblk_nl_snap, false, { CPBLK_A_VOLUMES } },
+	[CPBLK_CMD_RESTORE] = { cpblk_nl_restore },
+	[CPBLK_CMD_FORK] = { cpblk_nl_fork },
 	[CPBLK_CMD_CHECKPOINT_GET] = { cpblk_nl_checkpoint_get, true },
 	[CPBLK_CMD_CHECKPOINT_DELETE] = { checkpoint_delete },
 	[CPBLK_CMD_ATTACH] = { attach },
@@ -523,6 +400,10 @@ static const struct op ops[CPBLK_CMD_MAX + 1] = {
 	[CPBLK_CMD_COST] = { cost, true, { CPBLK_A_CHECKPOINT_IDS } },
 	[CPBLK_CMD_OPTIONS_SET] = { options_set, false, { CPBLK_A_OPTIONS } },
 	[CPBLK_CMD_GROW] = { grow },
+	[CPBLK_CMD_GROUP_SET] = { cpblk_nl_group_set, false, { CPBLK_A_VOLUMES } },
+	[CPBLK_CMD_HOOK_REGISTER] = {
+		cpblk_nl_hook_register, false,
+		{ CPBLK_A_HOOK_OPERATIONS, CPBLK_A_HOOK_TIMEOUT } },
 };
 
 static int run_op(const struct op *op, struct cpblk_store *s,
@@ -551,7 +432,7 @@ static int run_op(const struct op *op, struct cpblk_store *s,
 static int op_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	const struct op *op = &ops[info->genlhdr->cmd];
-	const char *name = get_str(info, CPBLK_A_STORE);
+	const char *name = cpblk_nl_str(info, CPBLK_A_STORE);
 	char why[CPB_ERROR_LEN] = "";
 	struct cpblk_store *s;
 	unsigned int i;
@@ -572,6 +453,7 @@ static int op_doit(struct sk_buff *skb, struct genl_info *info)
 		ret = cpblk_refuse(why, -ENOENT, "no store %s is open", name);
 		return cpblk_nl_refuse(info->extack, ret, why);
 	}
+	info->user_ptr[1] = skb;
 	ret = run_op(op, s, info, why);
 	if (!op->alive)
 		cpblk_nl_changed();
@@ -584,9 +466,9 @@ static int op_doit(struct sk_buff *skb, struct genl_info *info)
 static int store_open(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cpblk_open o = {
-		.meta_path = get_str(info, CPBLK_A_META_PATH),
-		.data_path = get_str(info, CPBLK_A_DATA_PATH),
-		.readonly = get_u32(info, CPBLK_A_OPEN_FLAGS) & CPBLK_OPEN_READONLY,
+		.meta_path = cpblk_nl_str(info, CPBLK_A_META_PATH),
+		.data_path = cpblk_nl_str(info, CPBLK_A_DATA_PATH),
+		.readonly = cpblk_nl_u32(info, CPBLK_A_OPEN_FLAGS) & CPBLK_OPEN_READONLY,
 	};
 	char why[CPB_ERROR_LEN] = "";
 	struct cpblk_store *s;
@@ -622,7 +504,7 @@ static int store_open(struct sk_buff *skb, struct genl_info *info)
 #define NAME		{ .type = NLA_NUL_STRING, .len = CPBLK_NAME_MAX }
 #define PATH		{ .type = NLA_NUL_STRING, .len = CPBLK_PATH_MAX }
 #define NUMBER		{ .type = NLA_U64 }
-#define POINT_ID	NLA_POLICY_MIN(NLA_U64, 1)
+#define ID		NLA_POLICY_MIN(NLA_U64, 1)
 #define FLAGS(mask)	NLA_POLICY_MASK(NLA_U32, mask)
 #define VOLUME_FLAGS	FLAGS(CPBLK_VOLUME_READONLY | CPBLK_VOLUME_NOSCAN)
 
@@ -669,6 +551,10 @@ static const struct nla_policy volume_list_policy[] = {
 	[CPBLK_LIST_VOLUME] = NAME,
 };
 
+static const struct nla_policy checkpoint_list_policy[] = {
+	[CPBLK_IDS_CHECKPOINT] = ID,
+};
+
 static const struct nla_policy snap_policy[] = {
 	[CPBLK_A_STORE] = NAME,
 	[CPBLK_A_VOLUMES] = NLA_POLICY_NESTED(volume_list_policy),
@@ -681,30 +567,29 @@ static const struct nla_policy restore_policy[] = {
 	[CPBLK_A_STORE] = NAME,
 	[CPBLK_A_VOLUME] = NAME,
 	[CPBLK_A_CHECKPOINT] = NAME,
-	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
+	[CPBLK_A_CHECKPOINT_ID] = ID,
 	[CPBLK_A_RESTORE_FLAGS] = FLAGS(CPBLK_RESTORE_NO_SAFETY |
 					CPBLK_RESTORE_FORCE),
 	[CPBLK_A_IF_GENERATION] = NUMBER,
+	[CPBLK_A_VOLUMES] = NLA_POLICY_NESTED(volume_list_policy),
+	[CPBLK_A_CHECKPOINT_IDS] = NLA_POLICY_NESTED(checkpoint_list_policy),
 };
 
 static const struct nla_policy fork_policy[] = {
 	[CPBLK_A_STORE] = NAME,
 	[CPBLK_A_VOLUME] = NAME,
 	[CPBLK_A_CHECKPOINT] = NAME,
-	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
+	[CPBLK_A_CHECKPOINT_ID] = ID,
 	[CPBLK_A_NEW_VOLUME] = NAME,
 	[CPBLK_A_VOLUME_FLAGS] = VOLUME_FLAGS,
+	[CPBLK_A_NEW_VOLUMES] = NLA_POLICY_NESTED(volume_list_policy),
 };
 
 static const struct nla_policy checkpoint_policy[] = {
 	[CPBLK_A_STORE] = NAME,
 	[CPBLK_A_VOLUME] = NAME,
 	[CPBLK_A_CHECKPOINT] = NAME,
-	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
-};
-
-static const struct nla_policy checkpoint_list_policy[] = {
-	[CPBLK_IDS_CHECKPOINT] = POINT_ID,
+	[CPBLK_A_CHECKPOINT_ID] = ID,
 };
 
 static const struct nla_policy cost_policy[] = {
@@ -716,7 +601,7 @@ static const struct nla_policy delete_policy[] = {
 	[CPBLK_A_STORE] = NAME,
 	[CPBLK_A_VOLUME] = NAME,
 	[CPBLK_A_CHECKPOINT] = NAME,
-	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
+	[CPBLK_A_CHECKPOINT_ID] = ID,
 	[CPBLK_A_CHECKPOINT_IDS] = NLA_POLICY_NESTED(checkpoint_list_policy),
 };
 
@@ -724,7 +609,7 @@ static const struct nla_policy hold_policy[] = {
 	[CPBLK_A_STORE] = NAME,
 	[CPBLK_A_VOLUME] = NAME,
 	[CPBLK_A_CHECKPOINT] = NAME,
-	[CPBLK_A_CHECKPOINT_ID] = POINT_ID,
+	[CPBLK_A_CHECKPOINT_ID] = ID,
 	[CPBLK_A_HOLD] = { .type = NLA_NUL_STRING, .len = CPBLK_HOLD_MAX },
 };
 
@@ -757,6 +642,32 @@ static const struct nla_policy options_policy[] = {
 static const struct nla_policy options_set_policy[] = {
 	[CPBLK_A_STORE] = NAME,
 	[CPBLK_A_OPTIONS] = NLA_POLICY_NESTED(options_policy),
+};
+
+static const struct nla_policy group_set_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUMES] = NLA_POLICY_NESTED(volume_list_policy),
+	[CPBLK_A_GROUP] = NAME,
+};
+
+static const struct nla_policy hook_register_policy[] = {
+	[CPBLK_A_STORE] = NAME,
+	[CPBLK_A_VOLUMES] = NLA_POLICY_NESTED(volume_list_policy),
+	[CPBLK_A_GROUP] = NAME,
+	[CPBLK_A_HOOK_OPERATIONS] = FLAGS(CPBLK_HOOK_CHECKPOINT | CPBLK_HOOK_RESTORE),
+	[CPBLK_A_HOOK_TIMEOUT] = NLA_POLICY_MIN(NLA_U32, 1),
+	[CPBLK_A_HOOK_FLAGS] = FLAGS(CPBLK_HOOK_IF_SILENT_GO_ON),
+	[CPBLK_A_HOOK_LABEL] = { .type = NLA_NUL_STRING, .len = CPBLK_LABEL_MAX },
+};
+
+static const struct nla_policy hook_unregister_policy[] = {
+	[CPBLK_A_HOOK_ID] = ID,
+};
+
+static const struct nla_policy hook_reply_policy[] = {
+	[CPBLK_A_HOOK_ID] = ID,
+	[CPBLK_A_HOOK_TOKEN] = NUMBER,
+	[CPBLK_A_REASON] = { .type = NLA_NUL_STRING, .len = CPBLK_REASON_MAX },
 };
 
 #define POLICY(p)	.policy = p, .maxattr = ARRAY_SIZE(p) - 1
@@ -808,11 +719,48 @@ static const struct genl_ops genl_ops[] = {
 	CHANGE(CPBLK_CMD_COST, cost_policy),
 	CHANGE(CPBLK_CMD_OPTIONS_SET, options_set_policy),
 	CHANGE(CPBLK_CMD_GROW, store_policy),
+	CHANGE(CPBLK_CMD_GROUP_SET, group_set_policy),
+	CHANGE(CPBLK_CMD_HOOK_REGISTER, hook_register_policy),
+	{
+		.cmd = CPBLK_CMD_HOOK_UNREGISTER,
+		.doit = cpblk_nl_hook_doit,
+		.flags = GENL_ADMIN_PERM,
+		POLICY(hook_unregister_policy),
+	},
+	{
+		.cmd = CPBLK_CMD_HOOK_REPLY,
+		.doit = cpblk_nl_hook_doit,
+		.flags = GENL_ADMIN_PERM,
+		POLICY(hook_reply_policy),
+	},
+	{
+		.cmd = CPBLK_CMD_HOOK_GET,
+		.start = cpblk_nl_dump_start,
+		.dumpit = cpblk_hook_dump,
+		POLICY(store_policy),
+	},
 };
 
 static const struct genl_multicast_group genl_groups[] = {
 	{ .name = CPBLK_MCGRP_EVENTS },
 };
+
+/**
+ * cpblk_nl_copy_attrs() - the attributes of a request, for when it is put aside
+ * @info: the request
+ *
+ * They point into the request. Return: freed with kfree(), or NULL.
+ */
+struct nlattr **cpblk_nl_copy_attrs(const struct genl_info *info)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(genl_ops); i++)
+		if (genl_ops[i].cmd == info->genlhdr->cmd)
+			return kmemdup(info->attrs, (genl_ops[i].maxattr + 1) *
+				       sizeof(*info->attrs), GFP_KERNEL);
+	return NULL;
+}
 
 /* Operations lock for themselves, so a long one holds up no other store. */
 struct genl_family cpblk_genl_family __ro_after_init = {

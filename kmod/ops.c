@@ -6,6 +6,7 @@
  * or an error with a sentence in @why. What it found by name stays valid to
  * its end, as only such functions make volumes and visible checkpoints go.
  */
+#include <linux/delay.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -14,6 +15,7 @@
 
 #include "cpblk.h"
 #include "event.h"
+#include "hook.h"
 #include "trace.h"
 
 #define HIDDEN_FLAGS	(CPB_POINT_HEAD | CPB_POINT_HIDDEN | CPB_POINT_REAP)
@@ -175,25 +177,78 @@ int cpblk_create(struct cpblk_store *s, const char *name, u64 size,
 	return ret;
 }
 
+/* The devices of new volumes; without all of them none stays. */
+static int add_devices(struct cpblk_store *s, struct cpb_volume **v, unsigned int nr,
+		       struct cpblk_member *made, char *why)
+{
+	struct cpblk_disk *d = NULL;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		d = cpblk_disk_new(s, v[i], NULL);
+		if (IS_ERR(d))
+			break;
+		describe_volume(s, v[i], &made[i].made);
+	}
+	if (i == nr)
+		return 0;
+	cpblk_refuse(why, PTR_ERR(d), "a device can't be made (error %ld)",
+		     -PTR_ERR(d));
+	while (nr--) {
+		struct cpblk_disk *was = nr < i ? cpb_volume_owner(v[nr]) : NULL;
+
+		/* Whoever looks at a disk that has just come goes again. */
+		while (was && cpblk_disk_reserve(was))
+			msleep(20);
+		cpb_remove(v[nr], false, NULL);
+		if (was)
+			cpblk_disk_del(was);
+	}
+	return PTR_ERR(d);
+}
+
+/* What takes memory, for @nr volumes: their UUIDs and their places. */
+static int fork_many(struct cpblk_store *s, struct cpb_point *p,
+		     const char *const *names, unsigned int nr, unsigned int flags,
+		     struct cpblk_member *made, char *why)
+{
+	u8 *uuids = kvcalloc(nr, CPB_UUID_LEN, GFP_KERNEL);
+	struct cpb_volume **v = kcalloc(nr, sizeof(*v), GFP_KERNEL);
+	unsigned int i;
+	int ret;
+
+	if (uuids && v) {
+		for (i = 0; i < nr; i++)
+			generate_random_uuid(uuids + i * CPB_UUID_LEN);
+		ret = cpb_fork_many(s->engine, p, names, uuids, nr, flags, v, why);
+	} else {
+		ret = cpblk_refuse(why, -ENOMEM, "out of memory");
+	}
+	if (!ret)
+		ret = add_devices(s, v, nr, made, why);
+	kfree(v);
+	kvfree(uuids);
+	return ret;
+}
+
+/** cpblk_fork() - volumes with the content of a checkpoint, all or none */
 int cpblk_fork(struct cpblk_store *s, const struct cpblk_which *which,
-	       const char *name, unsigned int flags, struct cpblk_made *made,
-	       char *why)
+	       const char *const *names, unsigned int nr, unsigned int flags,
+	       struct cpblk_member *made, char *why)
 {
 	struct cpblk_taken from;
-	u8 uuid[CPB_UUID_LEN];
-	struct cpb_volume *v;
 	struct cpb_point *p;
+	unsigned int i;
 	int ret;
 
 	p = find_point(s, which, &from, why);
 	if (!p)
 		return -ENOENT;
-	generate_random_uuid(uuid);
-	ret = cpb_fork(s->engine, p, name, uuid, flags, &v, why);
-	if (!ret)
-		ret = add_device(s, v, made, why);
-	if (!ret)
-		cpblk_event_fork(s, made, &from);
+	ret = fork_many(s, p, names, nr, flags, made, why);
+	for (i = 0; i < nr && !ret; i++) {
+		made[i].point = from;
+		cpblk_event_fork(s, &made[i].made, &from);
+	}
 	return ret;
 }
 
@@ -209,6 +264,9 @@ int cpblk_remove(struct cpblk_store *s, const char *name, bool keep, char *why)
 		return -ENOENT;
 	describe_volume(s, v, &was);
 	d = cpb_volume_owner(v);
+	ret = cpblk_hook_busy(d, NULL, why);
+	if (ret)
+		return ret;
 	if (cpblk_disk_reserve(d))
 		return in_use(d, why);
 	ret = cpb_remove(v, keep, why);
@@ -217,6 +275,7 @@ int cpblk_remove(struct cpblk_store *s, const char *name, bool keep, char *why)
 		return ret;
 	}
 	cpblk_disk_del(d);
+	cpblk_hook_volume_gone(s, was.id, was.name);
 	cpblk_event_volume(CPBLK_EVENT_VOLUME_REMOVED, s, &was);
 	return 0;
 }
@@ -270,6 +329,9 @@ int cpblk_resize(struct cpblk_store *s, const char *name, u64 size, char *why)
 		return ret;
 	describe_volume(s, v, &made);
 	d = cpb_volume_owner(v);
+	ret = cpblk_hook_busy(d, NULL, why);
+	if (ret)
+		return ret;
 	if (size == made.size)
 		return 0;
 	if (size < made.size) {
@@ -287,32 +349,142 @@ int cpblk_resize(struct cpblk_store *s, const char *name, u64 size, char *why)
 	return 0;
 }
 
-/* ---- Checkpoints ---- */
+/* ---- Several volumes ---- */
 
-static int snap(struct cpblk_store *s, struct cpblk_snap *r,
-		struct cpb_volume **v, u64 *ids, char *why)
+/** cpblk_volume_ids() - the numbers of volumes by name */
+int cpblk_volume_ids(struct cpblk_store *s, const char *const *volumes,
+		     unsigned int nr, u64 *ids, char *why)
+{
+	struct cpblk_disk *d;
+	struct cpb_volume *v;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		v = find_volume(s, volumes[i], why);
+		if (!v)
+			return -ENOENT;
+		d = cpb_volume_owner(v);
+		ids[i] = d->volume_id;
+	}
+	return 0;
+}
+
+/* Volumes that only @h may be busy with; none is named twice. */
+static int find_idle(struct cpblk_store *s, const char *const *names,
+		     unsigned int nr, const struct cpblk_handshake *h,
+		     struct cpb_volume **v, char *why)
 {
 	unsigned int i, j;
 	int ret;
 
-	for (i = 0; i < r->nr; i++) {
-		v[i] = find_volume(s, r->volume[i], why);
+	for (i = 0; i < nr; i++) {
+		v[i] = find_volume(s, names[i], why);
 		if (!v[i])
 			return -ENOENT;
+		ret = cpblk_hook_busy(cpb_volume_owner(v[i]), h, why);
+		if (ret)
+			return ret;
 		for (j = 0; j < i; j++)
 			if (v[j] == v[i])
 				return cpblk_refuse(why, -EINVAL,
 						    "volume %s is named twice",
-						    r->volume[i]);
+						    names[i]);
 	}
-	ret = cpb_snap(s->engine, v, r->nr, r->name, r->message, r->flags, ids,
-		       why);
+	return 0;
+}
+
+/* What a volume is now. */
+static void describe_member(struct cpblk_store *s, struct cpb_volume *v,
+			    struct cpblk_member *m)
+{
+	struct cpblk_disk *d = cpb_volume_owner(v);
+	struct cpb_volume_info info;
+
+	describe_volume(s, v, &m->made);
+	cpb_hold_lists(s->engine);
+	cpb_volume_info(v, &info);
+	cpb_drop_lists(s->engine);
+	strscpy(m->group, info.group, sizeof(m->group));
+	m->generation = d->generation;
+}
+
+/** cpblk_group_set() - put volumes into a group, with "" into none; all or none */
+int cpblk_group_set(struct cpblk_store *s, const char *const *volumes,
+		    unsigned int nr, const char *group, char *why)
+{
+	struct cpb_volume **v = kcalloc(nr, sizeof(*v), GFP_KERNEL);
+	int ret;
+
+	if (!v)
+		return cpblk_refuse(why, -ENOMEM, "out of memory");
+	ret = find_idle(s, volumes, nr, NULL, v, why);
+	if (!ret)
+		ret = cpb_set_group(s->engine, v, nr, group, why);
+	kfree(v);
+	return ret;
+}
+
+/* ---- Checkpoints ---- */
+
+/* May a checkpoint be called so? The engine asks that again. */
+static int name_unused(struct cpblk_store *s, struct cpb_volume *v,
+		       const struct cpblk_member *m, char *why)
+{
+	struct cpb_point *p;
+
+	cpb_hold_lists(s->engine);
+	p = cpb_checkpoint(v, m->point.name);
+	cpb_drop_lists(s->engine);
+	return p ? cpblk_refuse(why, -EEXIST, "there is a checkpoint %s@%s already",
+				m->made.name, m->point.name) : 0;
+}
+
+/**
+ * cpblk_snap_check() - would cpblk_snap() be refused?
+ * @s: the store
+ * @r: what is asked for; @r->members get what is known
+ * @why: on error, gets the reason
+ *
+ * Asked before hooks are: what they stop for nothing is stopped.
+ */
+int cpblk_snap_check(struct cpblk_store *s, struct cpblk_snap *r, char *why)
+{
+	struct cpb_volume **v = kcalloc(r->nr, sizeof(*v), GFP_KERNEL);
+	unsigned int i;
+	int ret;
+
+	if (!v)
+		return cpblk_refuse(why, -ENOMEM, "out of memory");
+	ret = find_idle(s, r->volume, r->nr, NULL, v, why);
+	for (i = 0; i < r->nr && !ret; i++) {
+		describe_member(s, v[i], r->members + i);
+		if (!r->name)
+			continue;
+		strscpy(r->members[i].point.name, r->name, CPB_NAME_LEN);
+		ret = name_unused(s, v[i], r->members + i, why);
+	}
+	kfree(v);
+	return ret;
+}
+
+static int snap(struct cpblk_store *s, struct cpblk_snap *r,
+		struct cpb_volume **v, u64 *ids, char *why)
+{
+	unsigned int i;
+	int ret;
+
+	ret = find_idle(s, r->volume, r->nr, r->handshake, v, why);
+	if (!ret)
+		ret = cpb_snap(s->engine, v, r->nr, r->name, r->message, r->flags,
+			       ids, why);
 	if (ret)
 		return ret;
+	for (i = 0; i < r->nr; i++)
+		describe_member(s, v[i], r->members + i);
 	cpb_hold_lists(s->engine);
 	for (i = 0; i < r->nr; i++)
 		cpblk_describe_point(s, cpb_point_by_id(s->engine, ids[i]),
-				     r->taken + i);
+				     &r->members[i].point);
 	cpb_drop_lists(s->engine);
 	return 0;
 }
@@ -335,7 +507,7 @@ int cpblk_snap(struct cpblk_store *s, struct cpblk_snap *r, char *why)
 	if (ret)
 		return ret;
 	r->total_ns = ktime_get_ns() - start;
-	cpblk_event_snap(s, r->taken, r->nr);
+	cpblk_event_snap(s, r->members, r->nr);
 	return 0;
 }
 
@@ -489,70 +661,190 @@ int cpblk_detach(struct cpblk_store *s, const struct cpblk_which *which,
 
 /* ---- Restore ---- */
 
+/** struct restoring - a volume of a restore */
+struct restoring {
+	struct cpblk_disk *d;
+	struct cpb_volume *v;
+	struct cpb_point *p;
+	bool claimed, resized;
+};
+
 /*
- * Behind the closed gate. Memory that is needed here must not wait for a write
- * to this very volume, so none may start I/O.
+ * Behind the closed gates. Memory that is needed here must not wait for a write
+ * to these very volumes, so none may start I/O.
  */
-static int switch_root(struct cpblk_disk *d, struct cpb_point *p,
-		       struct cpblk_restore *r, bool *resized, char *why)
+static int switch_roots(struct cpblk_store *s, struct cpblk_restore *r,
+			struct restoring *v, struct cpb_volume **volumes,
+			struct cpb_point **points, u64 *ids, char *why)
 {
-	struct cpblk_store *s = d->store;
 	struct cpb_volume_info info;
-	unsigned int noio;
-	struct bio *held;
+	struct bio *held = NULL, **end = &held;
+	unsigned int noio, i;
 	u64 start;
 	int ret;
 
 	noio = memalloc_noio_save();
 	start = ktime_get_ns();
-	cpblk_gate_close(&d->gate, CPBLK_GATE_CLOSED);
-	ret = cpb_restore(d->volume, p, !r->no_safety, &r->safety.id, why);
-	if (!ret) {
+	for (i = 0; i < r->nr; i++)
+		cpblk_gate_close(&v[i].d->gate, CPBLK_GATE_CLOSED);
+	ret = cpb_restore_many(s->engine, volumes, points, r->nr, !r->no_safety, ids,
+			       why);
+	for (i = 0; i < r->nr && !ret; i++) {
 		cpb_hold_lists(s->engine);
-		cpb_volume_info(d->volume, &info);
+		cpb_volume_info(v[i].v, &info);
 		cpb_drop_lists(s->engine);
-		WRITE_ONCE(d->generation, info.generation);
-		*resized = cpblk_disk_set_size(d, info.head.size);
+		WRITE_ONCE(v[i].d->generation, info.generation);
+		v[i].resized = cpblk_disk_set_size(v[i].d, info.head.size);
 	}
-	held = cpblk_gate_open(&d->gate);
+	for (i = 0; i < r->nr; i++) {
+		*end = cpblk_gate_open(&v[i].d->gate);
+		while (*end)
+			end = &(*end)->bi_next;
+	}
 	r->freeze_ns = ktime_get_ns() - start;
 	memalloc_noio_restore(noio);
 	cpblk_submit_held(held);
-	trace_cpblk_switch(disk_devt(d->gd), r->freeze_ns, ret);
+	for (i = 0; i < r->nr; i++)
+		trace_cpblk_switch(disk_devt(v[i].d->gd), r->freeze_ns, ret);
 	return ret;
 }
 
-static int restore(struct cpblk_disk *d, struct cpb_point *p,
-		   struct cpblk_restore *r, char *why)
+/* What is asked for, with no lock but op: 0 or an error. */
+static int find_restoring(struct cpblk_store *s, struct cpblk_restore *r,
+			  struct restoring *v, struct cpb_volume **volumes,
+			  struct cpb_point **points, char *why)
 {
-	struct cpblk_store *s = d->store;
-	bool resized = false;
+	struct cpblk_member *m = r->members;
+	unsigned int i;
 	int ret;
 
-	cpblk_disk_sync(d);
-	ret = switch_root(d, p, r, &resized, why);
+	ret = find_idle(s, r->volume, r->nr, r->handshake, volumes, why);
 	if (ret)
 		return ret;
-	cpblk_disk_changed(d);
-	r->generation = d->generation;
-	describe_volume(s, d->volume, &r->made);
-	if (r->safety.id) {
-		cpb_hold_lists(s->engine);
-		cpblk_describe_point(s, cpb_point_by_id(s->engine, r->safety.id),
-				     &r->safety);
-		cpb_drop_lists(s->engine);
+	for (i = 0; i < r->nr; i++) {
+		v[i].v = volumes[i];
+		v[i].d = cpb_volume_owner(volumes[i]);
+		v[i].p = points[i] = find_point(s, r->which + i, &m[i].point, why);
+		if (!v[i].p)
+			return -ENOENT;
+		describe_member(s, volumes[i], m + i);
 	}
-	cpblk_disk_uevent(d, resized, r->target.id);
+	if (r->if_generation && r->generation != v->d->generation)
+		return cpblk_refuse(why, -ESTALE,
+				    "volume %s has been restored since: its generation is %llu, not %llu",
+				    v->d->volume_name, v->d->generation, r->generation);
+	return 0;
+}
+
+static void unclaim(struct restoring *v, unsigned int nr)
+{
+	for (; nr--; v++)
+		if (v->claimed)
+			bd_abort_claiming(v->d->gd->part0, v->d);
+}
+
+/* Nobody can mount or hold them then, and unless forced, nobody does. */
+static int claim(struct cpblk_restore *r, struct restoring *v, char *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->nr; i++) {
+		v[i].claimed = !cpblk_claim(v[i].d->gd->part0, v[i].d);
+		if (v[i].claimed || r->force)
+			continue;
+		unclaim(v, i);
+		return cpblk_refuse(why, -EBUSY,
+				    "%s is mounted or held: unmount it, or use force",
+				    v[i].d->gd->disk_name);
+	}
+	return 0;
+}
+
+static void describe_restored(struct cpblk_store *s, const struct restoring *v,
+			      struct cpblk_member *m, u64 safety)
+{
+	describe_member(s, v->v, m);
+	m->safety.id = safety;
+	if (!safety)
+		return;
+	cpb_hold_lists(s->engine);
+	cpblk_describe_point(s, cpb_point_by_id(s->engine, safety), &m->safety);
+	cpb_drop_lists(s->engine);
+}
+
+/** struct room - what a restore needs memory for */
+struct room {
+	struct restoring *v;
+	struct cpb_volume **volumes;
+	struct cpb_point **points;
+	u64 *ids;
+};
+
+static void room_free(struct room *m)
+{
+	kfree(m->v);
+	kfree(m->volumes);
+	kfree(m->points);
+	kfree(m->ids);
+}
+
+static int room_make(struct room *m, unsigned int nr, char *why)
+{
+	m->v = kcalloc(nr, sizeof(*m->v), GFP_KERNEL);
+	m->volumes = kcalloc(nr, sizeof(*m->volumes), GFP_KERNEL);
+	m->points = kcalloc(nr, sizeof(*m->points), GFP_KERNEL);
+	m->ids = kcalloc(nr, sizeof(*m->ids), GFP_KERNEL);
+	if (m->v && m->volumes && m->points && m->ids)
+		return 0;
+	room_free(m);
+	return cpblk_refuse(why, -ENOMEM, "out of memory");
+}
+
+/** cpblk_restore_check() - would cpblk_restore() be refused? As cpblk_snap_check() */
+int cpblk_restore_check(struct cpblk_store *s, struct cpblk_restore *r, char *why)
+{
+	struct room m;
+	int ret = room_make(&m, r->nr, why);
+
+	if (ret)
+		return ret;
+	ret = find_restoring(s, r, m.v, m.volumes, m.points, why);
+	if (!ret)
+		ret = claim(r, m.v, why);
+	if (!ret)
+		unclaim(m.v, r->nr);
+	room_free(&m);
+	return ret;
+}
+
+static int restore(struct cpblk_store *s, struct cpblk_restore *r, struct room *m,
+		   char *why)
+{
+	struct restoring *v = m->v;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < r->nr; i++)
+		cpblk_disk_sync(v[i].d);
+	ret = switch_roots(s, r, v, m->volumes, m->points, m->ids, why);
+	if (ret)
+		return ret;
+	for (i = 0; i < r->nr; i++)
+		cpblk_disk_changed(v[i].d);
+	for (i = 0; i < r->nr; i++) {
+		describe_restored(s, v + i, r->members + i, m->ids[i]);
+		cpblk_disk_uevent(v[i].d, v[i].resized, r->members[i].point.id);
+	}
 	return 0;
 }
 
 /**
- * cpblk_restore() - give a volume the content of a checkpoint, in use or not
+ * cpblk_restore() - give volumes the content of checkpoints, in use or not
  * @s: the store
  * @r: what is asked for, and gets what became of it
  * @why: on error, gets the reason
  *
- * Those who only have the device open (a VM, a reader) find the old content
+ * Those who only have a device open (a VM, a reader) find the old content
  * replaced between one bio and the next. A filesystem, swap, or whoever else
  * holds it exclusively could not make sense of that, so there must be none, and
  * while it goes on none can come.
@@ -560,36 +852,25 @@ static int restore(struct cpblk_disk *d, struct cpb_point *p,
 int cpblk_restore(struct cpblk_store *s, struct cpblk_restore *r, char *why)
 {
 	u64 start = ktime_get_ns();
-	struct cpblk_disk *d;
-	struct cpb_volume *v;
-	struct cpb_point *p;
-	bool held;
+	struct room m;
+	unsigned int i;
 	int ret;
 
-	v = find_volume(s, r->volume, why);
-	if (!v)
-		return -ENOENT;
-	d = cpb_volume_owner(v);
-	p = find_point(s, &r->which, &r->target, why);
-	if (!p)
-		return -ENOENT;
-	if (r->if_generation && r->generation != d->generation)
-		return cpblk_refuse(why, -ESTALE,
-				    "volume %s has been restored since: its generation is %llu, not %llu",
-				    d->volume_name, d->generation, r->generation);
-	held = !cpblk_claim(d->gd->part0, d);
-	if (!held && !r->force)
-		return cpblk_refuse(why, -EBUSY,
-				    "%s is mounted or held: unmount it, or use force",
-				    d->gd->disk_name);
-	ret = restore(d, p, r, why);
-	if (held)
-		bd_abort_claiming(d->gd->part0, d);
+	ret = room_make(&m, r->nr, why);
 	if (ret)
 		return ret;
+	ret = find_restoring(s, r, m.v, m.volumes, m.points, why);
+	if (!ret)
+		ret = claim(r, m.v, why);
+	if (!ret) {
+		ret = restore(s, r, &m, why);
+		unclaim(m.v, r->nr);
+	}
+	room_free(&m);
 	r->total_ns = ktime_get_ns() - start;
-	cpblk_event_restore(s, r);
-	return 0;
+	for (i = 0; i < r->nr && !ret; i++)
+		cpblk_event_restore(s, r->members + i);
+	return ret;
 }
 
 /* ---- Write-back ---- */

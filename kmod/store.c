@@ -13,6 +13,7 @@
 
 #include "cpblk.h"
 #include "event.h"
+#include "hook.h"
 
 static DEFINE_MUTEX(stores_lock);
 static LIST_HEAD(stores);
@@ -375,6 +376,11 @@ int cpblk_store_close(struct cpblk_store *s, char *why)
 	struct cpblk_disk *busy;
 	int ret;
 
+	list_for_each_entry(busy, &s->disks, list) {
+		ret = cpblk_hook_busy(busy, NULL, why);
+		if (ret)
+			return ret;
+	}
 	busy = reserve_disks(s);
 	if (busy)
 		return cpblk_refuse(why, -EBUSY, "%s (%s%s%s) is in use",
@@ -383,6 +389,7 @@ int cpblk_store_close(struct cpblk_store *s, char *why)
 	down_write(&s->alive);
 	s->dead = true;
 	up_write(&s->alive);
+	cpblk_hook_store_gone(s);
 	del_disks(s);
 	ret = store_down(s);
 	cpblk_event_store(CPBLK_EVENT_STORE_CLOSED, s, NULL);

@@ -88,7 +88,7 @@ void check_spec(const struct spec *spec)
 	for (op = spec->ops; op < spec->ops + spec->nr_ops; op++) {
 		check(op->event || op->has_do || op->has_dump,
 		      "spec: %s does nothing", op->name);
-		check(op->event == !!op->mcgrp[0], "spec: %s: group", op->name);
+		check(op->event || !op->mcgrp[0], "spec: %s: group", op->name);
 		check_message(spec, op, &op->request);
 		check_message(spec, op, &op->reply);
 		check_message(spec, op, &op->dump_request);

@@ -167,6 +167,7 @@ struct cpblk_retention {
  * struct cpblk_volume_info - what is known of a volume and its head
  * @store: the store it is in
  * @name: its name
+ * @group: group that it belongs to
  * @device: its block device, without /dev
  * @uuid: its UUID
  * @flags: enum cpblk_volume_flags
@@ -188,6 +189,7 @@ struct cpblk_retention {
 struct cpblk_volume_info {
 	char store[CPBLK_NAME_MAX + 1];
 	char name[CPBLK_NAME_MAX + 1];
+	char group[CPBLK_NAME_MAX + 1];
 	char device[CPBLK_DEVICE_MAX + 1];
 	uint8_t uuid[CPBLK_UUID_LEN];
 	uint32_t flags;
@@ -240,6 +242,16 @@ int cpblk_volume_list(struct cpblk *link, const char *store,
 /** cpblk_policy_set() - set the retention policy of a volume */
 int cpblk_policy_set(struct cpblk *link, const char *store, const char *volume,
 		     const struct cpblk_retention *policy, struct cpblk_error *err);
+
+/**
+ * cpblk_group_set() - put volumes into a group, all or none
+ * @volumes: names
+ * @nr: how many, at most CPBLK_MEMBERS_MAX
+ * @group: its name, or NULL: into none
+ */
+#define CPBLK_MEMBERS_MAX 200
+int cpblk_group_set(struct cpblk *link, const char *store, const char *const *volumes,
+		    size_t nr, const char *group, struct cpblk_error *err);
 
 /* ---- Checkpoints ---- */
 
@@ -298,7 +310,7 @@ struct cpblk_taken {
 /**
  * struct cpblk_snap - checkpoints to take at one instant, and what became of it
  * @volumes: names
- * @nr: how many
+ * @nr: how many, at most CPBLK_MEMBERS_MAX
  * @name: of the checkpoints, or NULL: each gets its volume's next
  * @message: or NULL
  * @flags: enum cpblk_snap_flags
@@ -353,10 +365,73 @@ int cpblk_restore(struct cpblk *link, const char *store, const char *volume,
 		  uint64_t id, unsigned int flags, const uint64_t *if_generation,
 		  struct cpblk_restored *result, struct cpblk_error *err);
 
+/**
+ * struct cpblk_member - one of the volumes of an operation on several
+ * @volume: its name
+ * @device: its block device, without /dev
+ * @checkpoint: the one that was or will be restored, or taken
+ * @safety: safety checkpoint of what it had before
+ * @uuid: its UUID; forks only
+ * @volume_id: its number
+ * @checkpoint_id: number; 0 for one that is yet to be taken
+ * @safety_id: number, or 0
+ * @size: its size
+ * @generation: raised by each restore
+ */
+struct cpblk_member {
+	char volume[CPBLK_NAME_MAX + 1];
+	char device[CPBLK_DEVICE_MAX + 1];
+	char checkpoint[CPBLK_NAME_MAX + 1];
+	char safety[CPBLK_NAME_MAX + 1];
+	uint8_t uuid[CPBLK_UUID_LEN];
+	uint64_t volume_id;
+	uint64_t checkpoint_id;
+	uint64_t safety_id;
+	uint64_t size;
+	uint64_t generation;
+};
+
+/**
+ * struct cpblk_restore_many - volumes to restore at one instant, and what became of it
+ * @volumes: names
+ * @ids: of the checkpoint that each gets
+ * @nr: how many, at most CPBLK_MEMBERS_MAX
+ * @flags: enum cpblk_restore_flags
+ * @members: result, one for each volume
+ * @nr_members: how many
+ * @freeze_ns: result: for how long I/O was held back
+ * @total_ns: result: how long it took in the kernel until all was durable
+ */
+struct cpblk_restore_many {
+	const char *const *volumes;
+	const uint64_t *ids;
+	size_t nr;
+	unsigned int flags;
+	struct cpblk_member *members;
+	size_t nr_members;
+	uint64_t freeze_ns;
+	uint64_t total_ns;
+};
+
+/** cpblk_restore_many() - restore volumes, all or none */
+int cpblk_restore_many(struct cpblk *link, const char *store,
+		       struct cpblk_restore_many *restore, struct cpblk_error *err);
+
 /** cpblk_fork() - make a volume from a checkpoint; @flags: enum cpblk_volume_flags */
 int cpblk_fork(struct cpblk *link, const char *store, uint64_t id,
 	       const char *volume, unsigned int flags,
 	       struct cpblk_new_volume *made, struct cpblk_error *err);
+
+/**
+ * cpblk_fork_many() - make volumes from a checkpoint, all or none
+ * @volumes: their names
+ * @nr: how many, at most CPBLK_MEMBERS_MAX
+ * @flags: enum cpblk_volume_flags
+ * @made: gets a list of them
+ */
+int cpblk_fork_many(struct cpblk *link, const char *store, uint64_t id,
+		    const char *const *volumes, size_t nr, unsigned int flags,
+		    struct cpblk_member **made, struct cpblk_error *err);
 
 /**
  * cpblk_checkpoint_get() - one checkpoint
@@ -483,5 +558,137 @@ int cpblk_event_fd(struct cpblk *link);
 int cpblk_event_next(struct cpblk *link,
 		     int (*fn)(void *arg, const struct cpblk_event_info *event),
 		     void *arg, struct cpblk_error *err);
+
+/* ---- Hooks ----
+ *
+ * A hook is asked before each checkpoint or restore of its volumes, and told
+ * after it how that ended. cpblk-hooks(7) has the whole protocol.
+ */
+
+/**
+ * struct cpblk_hook - what to be asked about
+ * @volumes: names, or NULL
+ * @nr: how many; 0 and no @group: all volumes of the store
+ * @group: volumes that belong to it at the time, or NULL
+ * @operations: enum cpblk_hook_operations
+ * @timeout: milliseconds that it has to answer, 1 to CPBLK_HOOK_TIMEOUT_MAX
+ * @flags: enum cpblk_hook_flags
+ * @label: what it is called in refusals and lists, or NULL
+ */
+struct cpblk_hook {
+	const char *const *volumes;
+	size_t nr;
+	const char *group;
+	unsigned int operations;
+	unsigned int timeout;
+	unsigned int flags;
+	const char *label;
+};
+
+#define CPBLK_HOOK_TIMEOUT_MAX 600000
+
+/**
+ * cpblk_hook_register() - from now on, this link is asked
+ * @id: gets the hook's number
+ *
+ * A link may have many hooks; their end is cpblk_hook_unregister(), or that of
+ * the link. An operation that is asked for on the same link would wait for an
+ * answer that nobody gives: take another one for that.
+ */
+int cpblk_hook_register(struct cpblk *link, const char *store,
+			const struct cpblk_hook *hook, uint64_t *id,
+			struct cpblk_error *err);
+
+/** cpblk_hook_unregister() - end a hook of this link */
+int cpblk_hook_unregister(struct cpblk *link, uint64_t id, struct cpblk_error *err);
+
+/**
+ * struct cpblk_hook_event - what a hook is told
+ * @type: %CPBLK_EVENT_HOOK_PREPARE: answer it; %CPBLK_EVENT_HOOK_COMMITTED,
+ *	%CPBLK_EVENT_HOOK_ABORTED: how that ended; %CPBLK_EVENT_HOOK_ENDED
+ * @hook: its number
+ * @token: of this operation
+ * @operation: one of enum cpblk_hook_operations
+ * @deadline: prepare: until when, in nanoseconds of CLOCK_MONOTONIC
+ * @pid: prepare: process that asked for the operation
+ * @store: where
+ * @reason: aborted, ended: why
+ * @members: those of its volumes that it is about
+ * @nr_members: how many
+ */
+struct cpblk_hook_event {
+	int type;
+	uint64_t hook;
+	uint64_t token;
+	uint32_t operation;
+	uint64_t deadline;
+	uint32_t pid;
+	char store[CPBLK_NAME_MAX + 1];
+	char reason[CPBLK_ERROR_MAX + 1];
+	struct cpblk_member *members;
+	size_t nr_members;
+};
+
+/**
+ * cpblk_hook_next() - the next thing that a hook of this link is told
+ * @timeout: milliseconds to wait for it at most; 0: don't, -1: for ever
+ * @event: gets it; cpblk_hook_event_free() must follow
+ *
+ * With poll() on cpblk_event_fd(): messages that came while a call waited for
+ * its own answer are kept in memory, and the descriptor knows nothing of them.
+ * So before each poll(), call this with 0 until it returns 0.
+ *
+ * Return: 1; 0: there was nothing; -ENOBUFS: some were lost as they came too
+ * fast: go on, and do not rely on having heard all; other errors.
+ */
+int cpblk_hook_next(struct cpblk *link, int timeout, struct cpblk_hook_event *event,
+		    struct cpblk_error *err);
+
+/** cpblk_hook_event_free() - let go of what an event holds */
+void cpblk_hook_event_free(struct cpblk_hook_event *event);
+
+/**
+ * cpblk_hook_ready() - answer that the operation may go on
+ *
+ * -ESTALE: too late, or not the token of an operation that waits; -EALREADY:
+ * it was answered before.
+ */
+int cpblk_hook_ready(struct cpblk *link, uint64_t hook, uint64_t token,
+		     struct cpblk_error *err);
+
+/** cpblk_hook_refuse() - answer that it may not, for a reason */
+int cpblk_hook_refuse(struct cpblk *link, uint64_t hook, uint64_t token,
+		      const char *reason, struct cpblk_error *err);
+
+/**
+ * struct cpblk_hook_info - what is known of a hook
+ * @store: its store
+ * @label: what it is called
+ * @group: the group it is for
+ * @volume: the volume, if it is for one
+ * @id: its number
+ * @operations: enum cpblk_hook_operations
+ * @timeout: milliseconds
+ * @flags: enum cpblk_hook_flags
+ * @pid: process that registered it
+ * @pending: operations under way that it was told to prepare for
+ */
+struct cpblk_hook_info {
+	char store[CPBLK_NAME_MAX + 1];
+	char label[CPBLK_LABEL_MAX + 1];
+	char group[CPBLK_NAME_MAX + 1];
+	char volume[CPBLK_NAME_MAX + 1];
+	uint64_t id;
+	uint32_t operations;
+	uint32_t timeout;
+	uint32_t flags;
+	uint32_t pid;
+	uint32_t pending;
+};
+
+/** cpblk_hook_list() - the hooks of a store, or of all stores (NULL) */
+int cpblk_hook_list(struct cpblk *link, const char *store,
+		    struct cpblk_hook_info **list, size_t *nr,
+		    struct cpblk_error *err);
 
 #endif /* CPBLK_H */

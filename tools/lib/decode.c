@@ -48,6 +48,7 @@ static const struct cpblk_field store_fields[] = {
 static const struct cpblk_field volume_fields[] = {
 	STRING(CPBLK_A_STORE, cpblk_volume_info, store),
 	STRING(CPBLK_A_VOLUME, cpblk_volume_info, name),
+	STRING(CPBLK_A_GROUP, cpblk_volume_info, group),
 	STRING(CPBLK_A_DEVICE, cpblk_volume_info, device),
 	BINARY(CPBLK_A_VOLUME_UUID, cpblk_volume_info, uuid),
 	U32(CPBLK_A_VOLUME_FLAGS, cpblk_volume_info, flags),
@@ -132,6 +133,42 @@ static const struct cpblk_field event_fields[] = {
 	U64(CPBLK_A_DATA_USED, cpblk_event_info, data_used),
 };
 
+static const struct cpblk_field member_fields[] = {
+	STRING(CPBLK_A_VOLUME, cpblk_member, volume),
+	STRING(CPBLK_A_DEVICE, cpblk_member, device),
+	STRING(CPBLK_A_CHECKPOINT, cpblk_member, checkpoint),
+	STRING(CPBLK_A_SAFETY, cpblk_member, safety),
+	BINARY(CPBLK_A_VOLUME_UUID, cpblk_member, uuid),
+	U64(CPBLK_A_VOLUME_ID, cpblk_member, volume_id),
+	U64(CPBLK_A_CHECKPOINT_ID, cpblk_member, checkpoint_id),
+	U64(CPBLK_A_SAFETY_ID, cpblk_member, safety_id),
+	U64(CPBLK_A_SIZE, cpblk_member, size),
+	U64(CPBLK_A_GENERATION, cpblk_member, generation),
+};
+
+static const struct cpblk_field hook_fields[] = {
+	STRING(CPBLK_A_STORE, cpblk_hook_info, store),
+	STRING(CPBLK_A_HOOK_LABEL, cpblk_hook_info, label),
+	STRING(CPBLK_A_GROUP, cpblk_hook_info, group),
+	STRING(CPBLK_A_VOLUME, cpblk_hook_info, volume),
+	U64(CPBLK_A_HOOK_ID, cpblk_hook_info, id),
+	U32(CPBLK_A_HOOK_OPERATIONS, cpblk_hook_info, operations),
+	U32(CPBLK_A_HOOK_TIMEOUT, cpblk_hook_info, timeout),
+	U32(CPBLK_A_HOOK_FLAGS, cpblk_hook_info, flags),
+	U32(CPBLK_A_PID, cpblk_hook_info, pid),
+	U32(CPBLK_A_HOOK_PENDING, cpblk_hook_info, pending),
+};
+
+static const struct cpblk_field hook_event_fields[] = {
+	STRING(CPBLK_A_STORE, cpblk_hook_event, store),
+	STRING(CPBLK_A_REASON, cpblk_hook_event, reason),
+	U64(CPBLK_A_HOOK_ID, cpblk_hook_event, hook),
+	U64(CPBLK_A_HOOK_TOKEN, cpblk_hook_event, token),
+	U32(CPBLK_A_HOOK_OPERATIONS, cpblk_hook_event, operation),
+	U64(CPBLK_A_DEADLINE, cpblk_hook_event, deadline),
+	U32(CPBLK_A_PID, cpblk_hook_event, pid),
+};
+
 LAYOUT(cpblk_store_layout, cpblk_store_info, store_fields);
 LAYOUT(cpblk_volume_layout, cpblk_volume_info, volume_fields);
 LAYOUT(cpblk_new_volume_layout, cpblk_new_volume, new_volume_fields);
@@ -139,6 +176,9 @@ LAYOUT(cpblk_checkpoint_layout, cpblk_checkpoint_info, checkpoint_fields);
 static LAYOUT(taken_layout, cpblk_taken, taken_fields);
 LAYOUT(cpblk_restored_layout, cpblk_restored, restored_fields);
 LAYOUT(cpblk_event_layout, cpblk_event_info, event_fields);
+static LAYOUT(member_layout, cpblk_member, member_fields);
+LAYOUT(cpblk_hook_layout, cpblk_hook_info, hook_fields);
+LAYOUT(cpblk_hook_event_layout, cpblk_hook_event, hook_event_fields);
 
 /* Copies what is there; what is longer than its place is cut off. */
 static void decode_field(const struct cpblk_field *field, char *to,
@@ -228,26 +268,40 @@ void cpblk_decode_policy(struct cpblk_volume_info *info, struct nlattr *nest)
 		p->max_age = nla_get_u64(attrs[CPBLK_POLICY_MAX_AGE]);
 }
 
-int cpblk_decode_taken(struct nlattr *first, int len, struct cpblk_taken **taken,
-		       size_t *nr)
+/* All nests of one kind in a message, as an array of what is in them. */
+static int decode_nests(struct nlattr *first, int len, int kind,
+			const struct cpblk_layout *layout, void **to, size_t *nr)
 {
 	struct nlattr *attr, *attrs[CPBLK_A_MAX + 1];
-	struct cpblk_taken *list, *grown;
+	char *list = NULL, *grown;
 	int left;
 
-	list = NULL;
 	*nr = 0;
 	nla_for_each_attr(attr, first, len, left) {
-		if (nla_type(attr) != CPBLK_A_POINT)
+		if (nla_type(attr) != kind)
 			continue;
-		grown = reallocarray(list, *nr + 1, sizeof(*list));
+		grown = reallocarray(list, *nr + 1, layout->size);
 		if (!grown || nla_parse_nested(attrs, CPBLK_A_MAX, attr, NULL) < 0) {
 			free(grown ? grown : list);
 			return grown ? -EBADMSG : -ENOMEM;
 		}
 		list = grown;
-		cpblk_decode(&taken_layout, &list[(*nr)++], attrs);
+		cpblk_decode(layout, list + layout->size * (*nr)++, attrs);
 	}
-	*taken = list;
+	*to = list;
 	return 0;
+}
+
+int cpblk_decode_taken(struct nlattr *first, int len, struct cpblk_taken **taken,
+		       size_t *nr)
+{
+	return decode_nests(first, len, CPBLK_A_POINT, &taken_layout, (void **)taken,
+			    nr);
+}
+
+int cpblk_decode_members(struct nlattr *first, int len,
+			 struct cpblk_member **members, size_t *nr)
+{
+	return decode_nests(first, len, CPBLK_A_MEMBER, &member_layout,
+			    (void **)members, nr);
 }

@@ -101,6 +101,7 @@ void cpblk_disconnect(struct cpblk *link)
 {
 	if (!link)
 		return;
+	cpblk_drop_told(link);
 	nl_socket_free(link->sock);
 	free(link);
 }
@@ -133,19 +134,36 @@ int cpblk_parse(struct nlmsghdr *hdr, struct nlattr *attrs[CPBLK_A_MAX + 1],
 
 /**
  * struct call - a request on its way
+ * @link: where it was sent
  * @answer: where the answer goes, or NULL
  * @err: where an error goes
+ * @seq: its number, which its answers carry
  * @rc: how the request ended, once @done
  * @answers: how many came
  * @done: the driver has said how it ended
  */
 struct call {
+	struct cpblk *link;
 	const struct cpblk_answer *answer;
 	struct cpblk_error *err;
+	uint32_t seq;
 	int rc;
 	unsigned int answers;
 	int done;
 };
+
+/* What hooks are told comes in between, and is no answer. */
+static int in_sequence(struct nl_msg *msg, void *arg)
+{
+	struct nlmsghdr *hdr = nlmsg_hdr(msg);
+	struct call *call = arg;
+
+	if (cpblk_is_told(call->link, hdr)) {
+		cpblk_keep_told(call->link, msg);
+		return NL_SKIP;
+	}
+	return hdr->nlmsg_seq == call->seq ? NL_OK : NL_SKIP;
+}
 
 static int answered(struct nl_msg *msg, void *arg)
 {
@@ -252,7 +270,7 @@ static int finished(struct nl_msg *msg, void *arg)
 int cpblk_call(struct cpblk *link, struct nl_msg *msg, int flags,
 	       const struct cpblk_answer *answer, struct cpblk_error *err)
 {
-	struct call call = { .answer = answer, .err = err };
+	struct call call = { .link = link, .answer = answer, .err = err };
 	struct nl_cb *cb;
 	int rc;
 
@@ -266,10 +284,12 @@ int cpblk_call(struct cpblk *link, struct nl_msg *msg, int flags,
 	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, answered, &call);
 	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, acknowledged, &call);
 	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, finished, &call);
+	nl_cb_set(cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, in_sequence, &call);
 	nl_cb_err(cb, NL_CB_CUSTOM, ended, &call);
 
 	nlmsg_hdr(msg)->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK | flags;
 	rc = nl_send_auto(link->sock, msg);
+	call.seq = nlmsg_hdr(msg)->nlmsg_seq;
 	nlmsg_free(msg);
 	if (rc < 0) {
 		call.rc = cpblk_fail_nl(err, rc, "cannot send to the driver");

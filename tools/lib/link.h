@@ -10,16 +10,22 @@
 #include <netlink/msg.h>
 #include <netlink/socket.h>
 
+#include <stdbool.h>
+
 #include "cpblk.h"
 
 /**
  * struct cpblk - a link to the driver
  * @sock: socket, connected to generic netlink
  * @family: number that the family has on this kernel
+ * @told: what its hooks were told and nobody has asked for yet, oldest first
+ * @told_lost: there was no memory for one
  */
 struct cpblk {
 	struct nl_sock *sock;
 	int family;
+	struct cpblk_told *told;
+	bool told_lost;
 };
 
 /** cpblk_fail() - fill @err and return -@code; @code is an errno, > 0 */
@@ -53,6 +59,35 @@ int cpblk_call(struct cpblk *link, struct nl_msg *msg, int flags,
 int cpblk_parse(struct nlmsghdr *hdr, struct nlattr *attrs[CPBLK_A_MAX + 1],
 		struct nlattr **first, int *len);
 
+/**
+ * cpblk_list() - a list of what a dump answers
+ * @layout: of what @to is a list of
+ */
+struct cpblk_layout;
+int cpblk_list(struct cpblk *link, int cmd, const char *store, const char *volume,
+	       const struct cpblk_layout *layout, void **to, size_t *nr,
+	       struct cpblk_error *err);
+
+/** cpblk_put_name() - a name, unless it is NULL; fails if it is too long */
+int cpblk_put_name(struct nl_msg *msg, int attr, const char *name,
+		   struct cpblk_error *err);
+
+/** cpblk_put_volumes() - a nest of names */
+int cpblk_put_volumes(struct nl_msg *msg, int attr, const char *const *volumes,
+		      size_t nr, struct cpblk_error *err);
+
+/** cpblk_put_ids() - a nest of numbers of checkpoints */
+void cpblk_put_ids(struct nl_msg *msg, const uint64_t *ids, size_t nr);
+
+/** cpblk_is_told() - is a message one to a hook? */
+bool cpblk_is_told(const struct cpblk *link, struct nlmsghdr *hdr);
+
+/** cpblk_keep_told() - keep it for cpblk_hook_next() */
+void cpblk_keep_told(struct cpblk *link, struct nl_msg *msg);
+
+/** cpblk_drop_told() - drop all that are kept */
+void cpblk_drop_told(struct cpblk *link);
+
 /* ---- From attributes to structures ---- */
 
 enum cpblk_field_type {
@@ -81,6 +116,8 @@ extern const struct cpblk_layout cpblk_new_volume_layout;
 extern const struct cpblk_layout cpblk_checkpoint_layout;
 extern const struct cpblk_layout cpblk_restored_layout;
 extern const struct cpblk_layout cpblk_event_layout;
+extern const struct cpblk_layout cpblk_hook_layout;
+extern const struct cpblk_layout cpblk_hook_event_layout;
 
 /** cpblk_decode() - clear @to and fill it with the attributes that are there */
 void cpblk_decode(const struct cpblk_layout *layout, void *to,
@@ -98,5 +135,9 @@ void cpblk_decode_policy(struct cpblk_volume_info *info, struct nlattr *nest);
 /** cpblk_decode_taken() - all points of a message, as an array */
 int cpblk_decode_taken(struct nlattr *first, int len, struct cpblk_taken **taken,
 		       size_t *nr);
+
+/** cpblk_decode_members() - all members of a message, as an array */
+int cpblk_decode_members(struct nlattr *first, int len,
+			 struct cpblk_member **members, size_t *nr);
 
 #endif /* CPBLK_LINK_H */

@@ -27,8 +27,8 @@ static int put_string(struct nl_msg *msg, int attr, const char *value, size_t ma
 	return 0;
 }
 
-static int put_name(struct nl_msg *msg, int attr, const char *name,
-		    struct cpblk_error *err)
+int cpblk_put_name(struct nl_msg *msg, int attr, const char *name,
+		   struct cpblk_error *err)
 {
 	return put_string(msg, attr, name, CPBLK_NAME_MAX, err);
 }
@@ -52,9 +52,9 @@ static int request(struct cpblk *link, int cmd, const char *store,
 	int rc;
 
 	*msg = cpblk_request(link, cmd);
-	rc = put_name(*msg, CPBLK_A_STORE, store, err);
+	rc = cpblk_put_name(*msg, CPBLK_A_STORE, store, err);
 	if (!rc)
-		rc = put_name(*msg, CPBLK_A_VOLUME, volume, err);
+		rc = cpblk_put_name(*msg, CPBLK_A_VOLUME, volume, err);
 	if (rc)
 		nlmsg_free(*msg);
 	return rc;
@@ -127,9 +127,9 @@ static int take_another(void *arg, struct nlattr **attrs, struct nlattr *first,
 /* A list that changes while it is read is read again, but not for ever. */
 #define LIST_TRIES	20
 
-static int list(struct cpblk *link, int cmd, const char *store, const char *volume,
-		const struct cpblk_layout *layout, void **to, size_t *nr,
-		struct cpblk_error *err)
+int cpblk_list(struct cpblk *link, int cmd, const char *store, const char *volume,
+	       const struct cpblk_layout *layout, void **to, size_t *nr,
+	       struct cpblk_error *err)
 {
 	struct cpblk_answer answer;
 	struct nl_msg *msg;
@@ -216,8 +216,8 @@ int cpblk_store_get(struct cpblk *link, const char *store,
 int cpblk_store_list(struct cpblk *link, struct cpblk_store_info **stores,
 		     size_t *nr, struct cpblk_error *err)
 {
-	return list(link, CPBLK_CMD_STORE_GET, NULL, NULL, &cpblk_store_layout,
-		    (void **)stores, nr, err);
+	return cpblk_list(link, CPBLK_CMD_STORE_GET, NULL, NULL, &cpblk_store_layout,
+			  (void **)stores, nr, err);
 }
 
 int cpblk_options_set(struct cpblk *link, const char *store,
@@ -309,8 +309,8 @@ int cpblk_volume_list(struct cpblk *link, const char *store,
 		      struct cpblk_volume_info **volumes, size_t *nr,
 		      struct cpblk_error *err)
 {
-	return list(link, CPBLK_CMD_VOLUME_GET, store, NULL, &cpblk_volume_layout,
-		    (void **)volumes, nr, err);
+	return cpblk_list(link, CPBLK_CMD_VOLUME_GET, store, NULL, &cpblk_volume_layout,
+			  (void **)volumes, nr, err);
 }
 
 static void put_rule(struct nl_msg *msg, int attr, uint32_t value)
@@ -354,8 +354,8 @@ static int take_snap(void *arg, struct nlattr **attrs, struct nlattr *first, int
 }
 
 /* The names of the volumes, in a nest, which has an end: 64 KiB. */
-static int put_volumes(struct nl_msg *msg, const struct cpblk_snap *snap,
-		       struct cpblk_error *err)
+int cpblk_put_volumes(struct nl_msg *msg, int attr, const char *const *volumes,
+		      size_t nr, struct cpblk_error *err)
 {
 	size_t i, bytes = 0;
 	struct nlattr *nest;
@@ -363,14 +363,13 @@ static int put_volumes(struct nl_msg *msg, const struct cpblk_snap *snap,
 
 	if (!msg)
 		return 0;
-	for (i = 0; i < snap->nr; i++)
-		bytes += nla_total_size(strlen(snap->volumes[i]) + 1);
+	for (i = 0; i < nr; i++)
+		bytes += nla_total_size(strlen(volumes[i]) + 1);
 	if (bytes > UINT16_MAX - NLA_HDRLEN)
-		return cpblk_fail(err, E2BIG, "%zu volumes at once are too many",
-				  snap->nr);
-	nest = nla_nest_start(msg, CPBLK_A_VOLUMES);
-	for (i = 0; i < snap->nr; i++) {
-		rc = put_name(msg, CPBLK_LIST_VOLUME, snap->volumes[i], err);
+		return cpblk_fail(err, E2BIG, "%zu volumes at once are too many", nr);
+	nest = nla_nest_start(msg, attr);
+	for (i = 0; i < nr; i++) {
+		rc = cpblk_put_name(msg, CPBLK_LIST_VOLUME, volumes[i], err);
 		if (rc)
 			return rc;
 	}
@@ -391,9 +390,9 @@ int cpblk_snap(struct cpblk *link, const char *store, struct cpblk_snap *snap,
 	rc = request(link, CPBLK_CMD_SNAP, store, NULL, &msg, err);
 	if (rc)
 		return rc;
-	rc = put_volumes(msg, snap, err);
+	rc = cpblk_put_volumes(msg, CPBLK_A_VOLUMES, snap->volumes, snap->nr, err);
 	if (!rc)
-		rc = put_name(msg, CPBLK_A_CHECKPOINT, snap->name, err);
+		rc = cpblk_put_name(msg, CPBLK_A_CHECKPOINT, snap->name, err);
 	if (!rc)
 		rc = put_string(msg, CPBLK_A_MESSAGE, snap->message,
 				CPBLK_MESSAGE_MAX, err);
@@ -435,7 +434,7 @@ int cpblk_fork(struct cpblk *link, const char *store, uint64_t id,
 	if (rc)
 		return rc;
 	put_u64(msg, CPBLK_A_CHECKPOINT_ID, id);
-	rc = put_name(msg, CPBLK_A_NEW_VOLUME, volume, err);
+	rc = cpblk_put_name(msg, CPBLK_A_NEW_VOLUME, volume, err);
 	if (rc) {
 		nlmsg_free(msg);
 		return rc;
@@ -456,7 +455,7 @@ int cpblk_checkpoint_get(struct cpblk *link, const char *store,
 	rc = request(link, CPBLK_CMD_CHECKPOINT_GET, store, volume, &msg, err);
 	if (rc)
 		return rc;
-	rc = put_name(msg, CPBLK_A_CHECKPOINT, name, err);
+	rc = cpblk_put_name(msg, CPBLK_A_CHECKPOINT, name, err);
 	if (rc) {
 		nlmsg_free(msg);
 		return rc;
@@ -471,8 +470,8 @@ int cpblk_checkpoint_list(struct cpblk *link, const char *store,
 			  struct cpblk_checkpoint_info **checkpoints, size_t *nr,
 			  struct cpblk_error *err)
 {
-	return list(link, CPBLK_CMD_CHECKPOINT_GET, store, volume,
-		    &cpblk_checkpoint_layout, (void **)checkpoints, nr, err);
+	return cpblk_list(link, CPBLK_CMD_CHECKPOINT_GET, store, volume,
+			  &cpblk_checkpoint_layout, (void **)checkpoints, nr, err);
 }
 
 static int checkpoint_request(struct cpblk *link, int cmd, const char *store,
@@ -486,7 +485,7 @@ static int checkpoint_request(struct cpblk *link, int cmd, const char *store,
 	return rc;
 }
 
-static void put_ids(struct nl_msg *msg, const uint64_t *ids, size_t nr)
+void cpblk_put_ids(struct nl_msg *msg, const uint64_t *ids, size_t nr)
 {
 	struct nlattr *nest = msg ? nla_nest_start(msg, CPBLK_A_CHECKPOINT_IDS) : NULL;
 
@@ -509,7 +508,7 @@ int cpblk_checkpoint_delete(struct cpblk *link, const char *store,
 		rc = request(link, CPBLK_CMD_CHECKPOINT_DELETE, store, NULL, &msg, err);
 		if (rc)
 			break;
-		put_ids(msg, ids, some);
+		cpblk_put_ids(msg, ids, some);
 		rc = cpblk_call(link, msg, 0, NULL, err);
 	}
 	return rc;
@@ -542,7 +541,7 @@ int cpblk_cost(struct cpblk *link, const char *store, const uint64_t *ids, size_
 	rc = request(link, CPBLK_CMD_COST, store, NULL, &msg, err);
 	if (rc)
 		return rc;
-	put_ids(msg, ids, nr);
+	cpblk_put_ids(msg, ids, nr);
 	return cpblk_call(link, msg, 0, &answer, err);
 }
 

@@ -22,6 +22,8 @@
 #define CPBLK_PATH_MAX		4095	/* of a path, without its NUL */
 #define CPBLK_UUID_LEN		16
 #define CPBLK_OPTION_DEFAULT	0xffffffff /* in place of an option's value */
+#define CPBLK_LABEL_MAX		47	/* of the label of a hook, without its NUL */
+#define CPBLK_REASON_MAX	95	/* of the reason that a hook gives, without its NUL */
 
 /**
  * enum cpblk_store_state - what a store can do
@@ -120,6 +122,25 @@ enum cpblk_space_flags {
 };
 
 /**
+ * enum cpblk_hook_operations - operations that a hook is asked about
+ * @CPBLK_HOOK_CHECKPOINT: taking a checkpoint
+ * @CPBLK_HOOK_RESTORE: restoring, undoing too
+ */
+enum cpblk_hook_operations {
+	CPBLK_HOOK_CHECKPOINT = 1,
+	CPBLK_HOOK_RESTORE = 2,
+};
+
+/**
+ * enum cpblk_hook_flags - how a hook is to be taken
+ * @CPBLK_HOOK_IF_SILENT_GO_ON: if it does not answer in time, or is gone, the
+ *	operation goes on without it; without this flag the operation is aborted
+ */
+enum cpblk_hook_flags {
+	CPBLK_HOOK_IF_SILENT_GO_ON = 1,
+};
+
+/**
  * enum cpblk_attr - attributes of requests, answers and events
  * @CPBLK_A_UNSPEC: not used
  * @CPBLK_A_PAD: padding before 64-bit numbers
@@ -197,6 +218,27 @@ enum cpblk_space_flags {
  * @CPBLK_A_SPACE: u32, &enum cpblk_space_flags: how full the devices are
  * @CPBLK_A_META_RESERVED: u64, part of the metadata device that is free and that
  *	writes leave to deletions and transactions
+ * @CPBLK_A_GROUP: string, group that a volume belongs to
+ * @CPBLK_A_NEW_VOLUMES: nest, &enum cpblk_list: names for the volumes that a fork
+ *	makes
+ * @CPBLK_A_MEMBER: nest of attributes of this enum; repeated: one of the volumes
+ *	of an operation on several
+ * @CPBLK_A_HOOK_ID: u64, number of a hook, never used twice while the module is
+ *	loaded
+ * @CPBLK_A_HOOK_OPERATIONS: u32, &enum cpblk_hook_operations: what a hook is asked
+ *	about; in what it is sent, which of them it is
+ * @CPBLK_A_HOOK_TIMEOUT: u32, milliseconds that a hook has to answer, at most
+ *	600,000
+ * @CPBLK_A_HOOK_FLAGS: u32, &enum cpblk_hook_flags
+ * @CPBLK_A_HOOK_LABEL: string, what a hook is called in refusals and lists
+ * @CPBLK_A_HOOK_TOKEN: u64, random, stands for one operation and one hook; an
+ *	answer must carry it
+ * @CPBLK_A_REASON: string, why a hook refuses, or an operation is aborted, or a
+ *	hook is gone
+ * @CPBLK_A_DEADLINE: u64, until when an answer is waited for, by CLOCK_MONOTONIC
+ * @CPBLK_A_PID: u32, process that registered a hook, or asked for an operation
+ * @CPBLK_A_HOOK_PENDING: u32, operations under way that a hook was told to
+ *	prepare for
  */
 enum cpblk_attr {
 	CPBLK_A_UNSPEC,
@@ -263,6 +305,19 @@ enum cpblk_attr {
 	CPBLK_A_OPTIONS,
 	CPBLK_A_SPACE,
 	CPBLK_A_META_RESERVED,
+	CPBLK_A_GROUP,
+	CPBLK_A_NEW_VOLUMES,
+	CPBLK_A_MEMBER,
+	CPBLK_A_HOOK_ID,
+	CPBLK_A_HOOK_OPERATIONS,
+	CPBLK_A_HOOK_TIMEOUT,
+	CPBLK_A_HOOK_FLAGS,
+	CPBLK_A_HOOK_LABEL,
+	CPBLK_A_HOOK_TOKEN,
+	CPBLK_A_REASON,
+	CPBLK_A_DEADLINE,
+	CPBLK_A_PID,
+	CPBLK_A_HOOK_PENDING,
 
 	/* private: */
 	__CPBLK_A_MAX,
@@ -408,8 +463,8 @@ enum cpblk_counter {
  * @CPBLK_CMD_VOLUME_RESIZE: admin; set the size of a volume
  * @CPBLK_CMD_VOLUME_GET: do, dump; what is known of volumes
  * @CPBLK_CMD_SNAP: admin; checkpoint one or several volumes at one instant
- * @CPBLK_CMD_RESTORE: admin; give a volume the content of a checkpoint
- * @CPBLK_CMD_FORK: admin; make a volume with the content of a checkpoint
+ * @CPBLK_CMD_RESTORE: admin; give volumes the content of checkpoints
+ * @CPBLK_CMD_FORK: admin; make volumes with the content of a checkpoint
  * @CPBLK_CMD_CHECKPOINT_GET: do, dump; what is known of checkpoints
  * @CPBLK_CMD_CHECKPOINT_DELETE: admin; delete a checkpoint, or several, all or
  *	none
@@ -421,6 +476,12 @@ enum cpblk_counter {
  * @CPBLK_CMD_COST: admin; what deleting checkpoints and heads would free
  * @CPBLK_CMD_OPTIONS_SET: admin; set options of a store
  * @CPBLK_CMD_GROW: admin; take the room that the devices have got
+ * @CPBLK_CMD_GROUP_SET: admin; put volumes into a group, or into none
+ * @CPBLK_CMD_HOOK_REGISTER: admin; ask the socket that this comes from before an
+ *	operation on volumes
+ * @CPBLK_CMD_HOOK_UNREGISTER: admin; end a hook of this socket
+ * @CPBLK_CMD_HOOK_REPLY: admin; the answer to %CPBLK_EVENT_HOOK_PREPARE
+ * @CPBLK_CMD_HOOK_GET: dump; what hooks there are
  */
 enum cpblk_cmd {
 	CPBLK_CMD_STORE_OPEN = 1,
@@ -444,6 +505,11 @@ enum cpblk_cmd {
 	CPBLK_CMD_COST,
 	CPBLK_CMD_OPTIONS_SET,
 	CPBLK_CMD_GROW,
+	CPBLK_CMD_GROUP_SET,
+	CPBLK_CMD_HOOK_REGISTER,
+	CPBLK_CMD_HOOK_UNREGISTER,
+	CPBLK_CMD_HOOK_REPLY,
+	CPBLK_CMD_HOOK_GET,
 
 	/* private: */
 	__CPBLK_CMD_MAX,
@@ -452,7 +518,7 @@ enum cpblk_cmd {
 #define CPBLK_CMD_MAX (__CPBLK_CMD_MAX - 1)
 
 /**
- * enum cpblk_event - messages to the group %CPBLK_MCGRP_EVENTS
+ * enum cpblk_event - messages to the group %CPBLK_MCGRP_EVENTS, or to one hook
  * @CPBLK_EVENT_STORE_OPENED: a store was opened
  * @CPBLK_EVENT_STORE_CLOSED: a store was closed
  * @CPBLK_EVENT_STORE_FAILED: a store turned read-only
@@ -469,6 +535,10 @@ enum cpblk_cmd {
  * @CPBLK_EVENT_RELEASED: a checkpoint is not held any more
  * @CPBLK_EVENT_SPACE: a device is low or full, or not so any more
  * @CPBLK_EVENT_GROWN: a store has become larger
+ * @CPBLK_EVENT_HOOK_PREPARE: to a hook; an operation waits for its answer
+ * @CPBLK_EVENT_HOOK_COMMITTED: to a hook that was to prepare; it was done
+ * @CPBLK_EVENT_HOOK_ABORTED: to a hook that was to prepare; nothing was changed
+ * @CPBLK_EVENT_HOOK_ENDED: to a hook; its store was closed or its volumes removed
  */
 enum cpblk_event {
 	CPBLK_EVENT_STORE_OPENED = 64,
@@ -487,6 +557,10 @@ enum cpblk_event {
 	CPBLK_EVENT_RELEASED,
 	CPBLK_EVENT_SPACE,
 	CPBLK_EVENT_GROWN,
+	CPBLK_EVENT_HOOK_PREPARE,
+	CPBLK_EVENT_HOOK_COMMITTED,
+	CPBLK_EVENT_HOOK_ABORTED,
+	CPBLK_EVENT_HOOK_ENDED,
 };
 
 #endif /* _UAPI_LINUX_CPBLK_H */
