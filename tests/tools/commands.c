@@ -84,7 +84,7 @@ Test(commands, help)
 		"format", "open", "close", "status", "check", "sync", "events", "df", "grow", "set",
 		"create",
 		"remove", "resize", "ls", "snap", "log", "restore", "undo", "fork",
-		"rm", "hold", "release", "policy", "prune", "attach", "detach",
+		"rm", "hold", "release", "policy", "prune", "attach", "detach", "group",
 	};
 	size_t i;
 
@@ -163,6 +163,45 @@ Test(commands, remove)
 	says(out, "volume vm1 is removed\nvolume vm2 is removed\n");
 	cr_expect_eq(run("remove", "vm1@v1", NULL), 2);
 	says(err, "'vm1@v1' is a checkpoint, and a volume is wanted");
+}
+
+Test(commands, groups)
+{
+	char text[64];
+
+	fake_volume("tank", "g1", GIB);
+	fake_volume("tank", "g2", GIB);
+	cr_expect_eq(run("group", "@web", "g2", "g1", NULL), 0);
+	asked("group tank g2 g1 web");
+	cr_expect_eq(run("group", "@web", NULL), 0);
+	says(out, "tank   web    g1");
+	cr_expect_eq(run("group", "--json", NULL), 0);
+	says(out, "\"group\": \"web\"");
+	cr_expect_eq(run("snap", "@web@b", "vm1", "g1", NULL), 0);
+	asked("snap tank 3 g1 b - 0");
+	cr_expect_eq(run("snap", "@db", NULL), 1);
+	says(err, "no volume of store tank belongs to group 'db'");
+	cr_expect_eq(run("snap", "@", NULL), 2);
+	cr_expect_eq(run("restore", "@web@nope", NULL), 1);
+	says(err, "volume g1 is not restored, nor are the others");
+	fake_snap("g2", "c", 2, 0, NULL);
+	snprintf(text, sizeof(text), "restore tank g1 g2 %d 1",
+		 (int)fake_snap("g1", "c", 2, 0, NULL));
+	cr_expect_eq(run("undo", "@web", NULL), 1);
+	says(err, "volume g1 has no restore to undo");
+	cr_expect_eq(run("restore", "--no-safety", "@web@c", NULL), 0);
+	asked(text);
+	says(out, "g2 is g2@c now");
+	cr_expect_eq(run("undo", "@web", NULL), 0);
+	says(out, "'cpblk undo @web' goes back");
+	cr_expect_eq(run("restore", "@web", NULL), 2);
+	cr_expect_eq(run("undo", "@web@c", NULL), 2);
+	cr_expect_eq(run("restore", "-g", "1", "@web@c", NULL), 2);
+	cr_expect_eq(run("group", "--clear", "g1", "g2", NULL), 0);
+	asked("group tank g1 g2 -");
+	cr_expect_eq(run("group", "web", NULL), 2);
+	cr_expect_eq(run("fork", "g1@c", "h1", "h2", "h3", NULL), 0);
+	says(out, "volume h3: ");
 }
 
 Test(commands, snap)

@@ -357,20 +357,77 @@ int cpblk_restore(struct cpblk *link, const char *store, const char *volume,
 	return 0;
 }
 
-int cpblk_fork(struct cpblk *link, const char *store, uint64_t id,
-	       const char *volume, unsigned int flags,
-	       struct cpblk_new_volume *made, struct cpblk_error *error)
+/* Names, each with a space before it. */
+static const char *joined(const char *const *names, size_t nr, char text[256])
 {
-	int rc = asked(error, "fork %s %llu %s %u", store, (unsigned long long)id,
-		       volume, flags);
+	int n = 0;
+
+	text[0] = '\0';
+	while (nr--)
+		n += snprintf(text + n, 256 - (size_t)n, " %s", *names++);
+	return text;
+}
+
+int cpblk_fork_many(struct cpblk *link, const char *store, uint64_t id,
+		    const char *const *volumes, size_t nr, unsigned int flags,
+		    struct cpblk_member **made, struct cpblk_error *error)
+{
+	char text[256];
+	size_t i;
+	int rc = asked(error, "fork %s %llu%s %u", store, (unsigned long long)id,
+		       joined(volumes, nr, text), flags);
 
 	(void)link;
-	memset(made, 0, sizeof(*made));
+	*made = NULL;
 	if (rc)
 		return rc;
-	made->id = fake_fork(id, volume);
-	strcpy(made->name, volume);
-	strcpy(made->device, fake_volume_named(volume)->device);
+	*made = calloc(nr, sizeof(**made));
+	for (i = 0; i < nr; i++) {
+		(*made)[i].volume_id = fake_fork(id, volumes[i]);
+		strcpy((*made)[i].volume, volumes[i]);
+		strcpy((*made)[i].device, fake_volume_named(volumes[i])->device);
+	}
+	return 0;
+}
+
+int cpblk_group_set(struct cpblk *link, const char *store, const char *const *volumes,
+		    size_t nr, const char *group, struct cpblk_error *error)
+{
+	char text[256];
+	size_t i;
+	int rc = asked(error, "group %s%s %s", store, joined(volumes, nr, text),
+		       group ? group : "-");
+
+	(void)link;
+	for (i = 0; i < nr && !rc; i++)
+		strcpy(fake_volume_named(volumes[i])->group, group ? group : "");
+	return rc;
+}
+
+int cpblk_restore_many(struct cpblk *link, const char *store,
+		       struct cpblk_restore_many *r, struct cpblk_error *error)
+{
+	struct cpblk_member *m;
+	char text[256];
+	size_t i;
+	int rc = asked(error, "restore %s%s %llu %u", store,
+		       joined(r->volumes, r->nr, text), (unsigned long long)r->ids[0],
+		       r->flags);
+
+	(void)link;
+	r->members = NULL;
+	r->nr_members = 0;
+	if (rc)
+		return rc;
+	r->members = calloc(r->nr, sizeof(*r->members));
+	r->nr_members = r->nr;
+	for (i = 0; i < r->nr; i++) {
+		m = &r->members[i];
+		m->safety_id = fake_restore(r->volumes[i], r->ids[i], 0);
+		strcpy(m->volume, r->volumes[i]);
+		strcpy(m->checkpoint, fake_checkpoint(r->ids[i])->name);
+		strcpy(m->safety, fake_checkpoint(m->safety_id)->name);
+	}
 	return 0;
 }
 

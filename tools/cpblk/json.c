@@ -138,6 +138,7 @@ struct json_object *json_volume(const struct cpblk_volume_info *v)
 	put_optional(o, "use", use);
 	put_bool(o, "readonly", v->flags & CPBLK_VOLUME_READONLY);
 	put_bool(o, "noscan", v->flags & CPBLK_VOLUME_NOSCAN);
+	put_optional(o, "group", v->group);
 	put_id(o, "undo_id", v->undo_id);
 	put_id(o, "head_id", v->head_id);
 	put_id(o, "parent_id", v->parent_id);

@@ -41,16 +41,18 @@ static const struct command commands[] = {
 	  "[--shrink] VOLUME [+]SIZE" },
 	{ "ls", cmd_ls, "list volumes, or the checkpoints of volumes",
 	  "[--json] [VOLUME...]" },
+	{ "group", cmd_group, "show or set which volumes belong together",
+	  "[--json] [@GROUP [VOLUME...]] | --clear VOLUME..." },
 	{ "Checkpoints:", NULL, NULL, NULL },
 	{ "snap", cmd_snap, "take a checkpoint of volumes, all at one instant",
-	  "[OPTION...] VOLUME[@NAME]..." },
+	  "[OPTION...] VOLUME[@NAME]... | @GROUP[@NAME]" },
 	{ "log", cmd_log, "draw the history", "[--json] [VOLUME]" },
 	{ "restore", cmd_restore, "give a volume the content of a checkpoint",
-	  "[OPTION...] VOLUME@NAME | VOLUME CHECKPOINT" },
+	  "[OPTION...] VOLUME@NAME | VOLUME CHECKPOINT | @GROUP@NAME" },
 	{ "undo", cmd_undo, "go back to before the last restore",
-	  "[OPTION...] VOLUME" },
-	{ "fork", cmd_fork, "make a new volume from a checkpoint",
-	  "[OPTION...] CHECKPOINT VOLUME" },
+	  "[OPTION...] VOLUME | @GROUP" },
+	{ "fork", cmd_fork, "make new volumes from a checkpoint",
+	  "[OPTION...] CHECKPOINT VOLUME..." },
 	{ "rm", cmd_rm, "delete checkpoints, or sets and ranges of them",
 	  "[OPTION...] CHECKPOINT | VOLUME@FIRST..LAST | VOLUME ..." },
 	{ "hold", cmd_hold, "keep checkpoints from being deleted",
@@ -69,7 +71,8 @@ static const struct command commands[] = {
 
 static const char about[] =
 	"VOLUME@NAME is a checkpoint, VOLUME@HEAD the one that a volume follows now,\n"
-	"VOLUME@HEAD~2 the second one before that, VOLUME the live disk.\n"
+	"VOLUME@HEAD~2 the second one before that, VOLUME the live disk. @GROUP the\n"
+	"volumes that belong to it.\n"
 	"'cpblk COMMAND --help' says more, and so does cpblk(8).\n"
 	"Exit codes: 0 done, 1 refused or failed, 2 wrong usage.";
 

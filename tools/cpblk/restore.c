@@ -9,11 +9,12 @@
 
 static const char about[] =
 	"VOLUME@NAME goes back to a checkpoint of the volume itself; with two arguments\n"
-	"CHECKPOINT may be one of another volume. Nothing is lost: what the disk held is\n"
-	"kept as a safety checkpoint, and 'cpblk undo VOLUME' goes back to it. It works\n"
-	"under a running VM; a filesystem that this host has mounted must be unmounted\n"
-	"first, which --remount does. The first time printed is for how long I/O was held\n"
-	"back, the second one until all was durable, both in the kernel.";
+	"CHECKPOINT may be one of another volume; @GROUP@NAME takes all volumes of a group\n"
+	"back, all or none, at one instant. Nothing is lost: what a disk held is kept as a\n"
+	"safety checkpoint, and 'cpblk undo VOLUME' goes back to it. It works under a\n"
+	"running VM; a filesystem that this host has mounted must be unmounted first,\n"
+	"which --remount does. The first time printed is for how long I/O was held back,\n"
+	"the second one until all was durable, both in the kernel.";
 
 static const char undo_about[] =
 	"Gives a volume back what it held before its last restore. An undo is a restore\n"
@@ -35,6 +36,12 @@ static struct json_object *json_remounted(const struct mounts *mounts)
 		json_object_array_add(list, json_object_new_string(
 			mnt_fs_get_target(mounts->fs[i])));
 	return list;
+}
+
+static unsigned int flags_of(const struct request *request)
+{
+	return (request->no_safety ? CPBLK_RESTORE_NO_SAFETY : 0) |
+	       (request->force ? CPBLK_RESTORE_FORCE : 0);
 }
 
 static int report_json(const struct cpblk_volume_info *v,
@@ -112,17 +119,12 @@ static int restore(struct tool *tool, const char *store,
 	struct cpblk_restored result;
 	struct cpblk_error err;
 	char label[OBJECT_MAX];
-	unsigned int flags = 0;
 	int rc, back = DONE;
 
-	if (request->no_safety)
-		flags |= CPBLK_RESTORE_NO_SAFETY;
-	if (request->force)
-		flags |= CPBLK_RESTORE_FORCE;
 	checkpoint_label(c, label);
 	if (request->remount && mounts_take_off(v->device, &mounts))
 		return FAILED;
-	rc = cpblk_restore(tool->link, store, v->name, c->id, flags,
+	rc = cpblk_restore(tool->link, store, v->name, c->id, flags_of(request),
 			   request->generation.given ? &request->generation.value :
 						       NULL,
 			   &result, &err);
@@ -134,6 +136,28 @@ static int restore(struct tool *tool, const char *store,
 		rc = report(tool, v, c, &result, back ? &none : &mounts);
 	mounts_end(&mounts);
 	return rc ? rc : back;
+}
+
+/* @GROUP@NAME, or for an undo @GROUP. */
+static int restore_all(struct tool *tool, const char *text, bool undo,
+		       const struct request *request)
+{
+	struct cpblk_store_info store;
+	struct object o;
+	int rc = parse_group(tool, text, &o);
+
+	if (rc)
+		return rc;
+	if (undo == !!o.name[0])
+		return wrong_use(tool, undo ? "'%s' is a checkpoint, and a group is wanted" :
+				 "which checkpoint of group '%s'?", text);
+	if (request->generation.given || request->remount)
+		return wrong_use(tool, "%s is for one volume",
+				 request->remount ? "--remount" : "--if-generation");
+	if (tool_store(tool, &store))
+		return FAILED;
+	return restore_group(tool, store.name, o.volume, undo ? NULL : o.name,
+			     flags_of(request));
 }
 
 int cmd_restore(struct tool *tool, int argc, char **argv)
@@ -158,6 +182,8 @@ int cmd_restore(struct tool *tool, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	if (argc == 1 && is_group(argv[0]))
+		return restore_all(tool, argv[0], false, &request);
 	rc = argc > 1 ? parse_volume(tool, argv[0]) : DONE;
 	if (rc == DONE)
 		rc = parse_object(tool, argv[argc - 1], &o);
@@ -193,6 +219,8 @@ int cmd_undo(struct tool *tool, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	if (is_group(argv[0]))
+		return restore_all(tool, argv[0], true, &request);
 	rc = parse_volume(tool, argv[0]);
 	if (rc)
 		return rc;

@@ -12,14 +12,25 @@
 
 static const char about[] =
 	"It is durable when the command comes back. Without a name each gets its\n"
-	"volume's next one: v1, v2, and so on. Several volumes are frozen at the same\n"
-	"instant, all or none. The time printed is the kernel's, until all was durable.\n"
-	"With --freeze, filesystems that this host has mounted from them are frozen for\n"
-	"that moment, so that the checkpoints hold all that was written to files.";
+	"volume's next one: v1, v2, and so on. Several volumes, or all of a group, are\n"
+	"frozen at the same instant, all or none. The time printed is the kernel's, until\n"
+	"all was durable. With --freeze, filesystems that this host has mounted from them\n"
+	"are frozen for that moment, so that the checkpoints hold all that was written to\n"
+	"files.";
+
+/* The one name that all checkpoints get, which may be given more than once. */
+static int take_name(const struct tool *tool, const char *given, const char **name)
+{
+	if (*name && strcmp(*name, given))
+		return wrong_use(tool, "'%s' and '%s': all checkpoints get the same name",
+				 *name, given);
+	*name = given;
+	return DONE;
+}
 
 /*
- * Splits VOLUME@NAME in place. All volumes get the same name, so only one
- * name makes sense.
+ * Splits VOLUME@NAME and @GROUP@NAME in place. All volumes get the same name, so
+ * only one name makes sense.
  */
 static int take_names(const struct tool *tool, int argc, char **argv,
 		      const char **name)
@@ -28,14 +39,15 @@ static int take_names(const struct tool *tool, int argc, char **argv,
 	int i, rc;
 
 	for (i = 0; i < argc; i++) {
-		at = strchr(argv[i], '@');
+		at = strchr(argv[i] + is_group(argv[i]), '@');
 		if (at) {
 			*at = '\0';
-			if (*name && strcmp(*name, at + 1))
-				return wrong_use(tool, "'%s' and '%s': all checkpoints get the same name",
-						 *name, at + 1);
-			*name = at + 1;
+			rc = take_name(tool, at + 1, name);
+			if (rc)
+				return rc;
 		}
+		if (is_group(argv[i]))
+			continue;
 		rc = parse_volume(tool, argv[i]);
 		if (rc)
 			return rc;
@@ -43,6 +55,69 @@ static int take_names(const struct tool *tool, int argc, char **argv,
 	if (*name && !name_is_valid(*name))
 		return bad_name(tool, "checkpoint", *name);
 	return DONE;
+}
+
+/** struct names - of volumes, each once */
+struct names {
+	char **name;
+	size_t nr;
+};
+
+static void free_names(struct names *n)
+{
+	while (n->nr)
+		free(n->name[--n->nr]);
+	free(n->name);
+}
+
+static int add_name(struct names *n, const char *name)
+{
+	char **grown;
+	size_t i;
+
+	for (i = 0; i < n->nr; i++) {
+		if (!strcmp(n->name[i], name))
+			return DONE;
+	}
+	grown = reallocarray(n->name, n->nr + 1, sizeof(*grown));
+	if (!grown)
+		return refuse("out of memory");
+	n->name = grown;
+	grown[n->nr] = strdup(name);
+	if (!grown[n->nr])
+		return refuse("out of memory");
+	n->nr++;
+	return DONE;
+}
+
+static int add_group(struct tool *tool, const char *store, const char *text,
+		     struct names *n)
+{
+	struct cpblk_volume_info *v;
+	struct object o;
+	size_t nr, i;
+	int rc = parse_group(tool, text, &o);
+
+	if (!rc)
+		rc = find_group(tool, store, o.volume, &v, &nr);
+	if (rc)
+		return rc;
+	for (i = 0; i < nr && !rc; i++)
+		rc = add_name(n, v[i].name);
+	free(v);
+	return rc;
+}
+
+/* The volumes that the arguments stand for. */
+static int expand(struct tool *tool, const char *store, int argc, char **argv,
+		  struct names *n)
+{
+	int i, rc = DONE;
+
+	for (i = 0; i < argc && !rc; i++)
+		rc = is_group(argv[i]) ? add_group(tool, store, argv[i], n) :
+					 add_name(n, argv[i]);
+	return rc;
 }
 
 /* Which filesystems were frozen, and for how long. */
@@ -180,7 +255,8 @@ int cmd_snap(struct tool *tool, int argc, char **argv)
 	struct cpblk_store_info store;
 	bool automatic = false, prune = false, freeze = false;
 	struct number limit = { FREEZE_LIMIT, false };
-	int i;
+	struct names names = { 0 };
+	size_t i;
 	const struct option_row rows[] = {
 		{ 'n', "name", "NAME", "name of the checkpoints", OPTION_STRING,
 		  &snap.name },
@@ -211,12 +287,18 @@ int cmd_snap(struct tool *tool, int argc, char **argv)
 				 FREEZE_LIMIT_MAX);
 	if (tool_store(tool, &store))
 		return FAILED;
-	snap.volumes = (const char *const *)argv;
-	snap.nr = (size_t)argc;
+	rc = expand(tool, store.name, argc, argv, &names);
+	if (rc) {
+		free_names(&names);
+		return rc;
+	}
+	snap.volumes = (const char *const *)names.name;
+	snap.nr = names.nr;
 	snap.flags = automatic ? CPBLK_SNAP_AUTO : 0;
 	rc = take(tool, store.name, &snap, freeze || limit.given ? &limit : NULL);
 	free(snap.taken);
-	for (i = 0; i < argc && prune && rc == DONE; i++)
-		rc = prune_one(tool, store.name, argv[i]);
+	for (i = 0; i < names.nr && prune && rc == DONE; i++)
+		rc = prune_one(tool, store.name, names.name[i]);
+	free_names(&names);
 	return rc;
 }

@@ -81,6 +81,7 @@ int cmd_status(struct tool *tool, int argc, char **argv);
 int cmd_df(struct tool *tool, int argc, char **argv);
 int cmd_grow(struct tool *tool, int argc, char **argv);
 int cmd_events(struct tool *tool, int argc, char **argv);
+int cmd_group(struct tool *tool, int argc, char **argv);
 
 /* ---- Saying what went wrong ---- */
 
@@ -194,6 +195,26 @@ int parse_volume(const struct tool *tool, const char *text);
 /** find_volume() - get a volume, or say that there is none */
 int find_volume(struct tool *tool, const char *store, const char *name,
 		struct cpblk_volume_info *info);
+
+/* ---- Groups of volumes (group.c) ---- */
+
+/** is_group() - does an argument begin with @? */
+bool is_group(const char *text);
+
+/** parse_group() - take @GROUP or @GROUP@NAME apart: @o->volume and @o->name */
+int parse_group(const struct tool *tool, const char *text, struct object *o);
+
+/** find_group() - the volumes of a group, at least one */
+int find_group(struct tool *tool, const char *store, const char *group,
+	       struct cpblk_volume_info **list, size_t *nr);
+
+/**
+ * restore_group() - restore all volumes of a group, and say what that did
+ * @name: of the checkpoint of each; NULL: undo the last restore of each
+ * @flags: enum cpblk_restore_flags
+ */
+int restore_group(struct tool *tool, const char *store, const char *group,
+		  const char *name, unsigned int flags);
 
 /**
  * find_checkpoint() - get the checkpoint that an argument names
