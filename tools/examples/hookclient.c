@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 		.volumes = (const char *const *)argv + at + 1,
 		.nr = (size_t)(argc - at - 1),
 		.operations = CPBLK_HOOK_CHECKPOINT | CPBLK_HOOK_RESTORE,
-		.timeout = 5000,
+		.timeout = 60000,
 		.label = "hookclient",
 	};
 
