@@ -80,6 +80,7 @@ static void child(const struct freeze *f, int link)
 	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE };
 	struct answer answer = { 0 };
 	uint64_t since = monotonic();
+	char word;
 	size_t i;
 
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -94,6 +95,8 @@ static void child(const struct freeze *f, int link)
 	if (answer.error)
 		_exit(0);
 	answer.late = !wait_for_parent(link, f->limit, since);
+	/* A socket closed with something unread in it resets the other end. */
+	recv(link, &word, sizeof(word), MSG_DONTWAIT);
 	thaw(f, f->mounts.nr);
 	send(link, &answer, sizeof(answer), MSG_NOSIGNAL);
 	_exit(0);

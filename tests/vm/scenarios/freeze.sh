@@ -78,7 +78,7 @@ vgchange -qq -an vg
 cpblk snap --freeze lvm | grep "nothing was frozen"
 
 # All ways out thaw: a refusal by the driver, by the tool, ...
-expect_fail "a checkpoint 'v1' already" cpblk snap --freeze a@v1
+expect_fail "a checkpoint a@v1 already" cpblk snap --freeze a@v1
 writable $mnt
 expect_fail "no volume 'nope'" cpblk snap --freeze a nope
 writable $mnt
