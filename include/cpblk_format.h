@@ -308,7 +308,8 @@ struct cpb_disk_root {
 
 /*
  * Options of a store, by number: a number is never given to something else.
- * kmod/core/options.c has their names, units, ranges and defaults.
+ * kmod/core/options.c has their names, units, ranges and defaults; those that are
+ * not there are reserved.
  */
 enum cpb_option {
 	CPB_OPTION_WARN_DATA = 1,

@@ -47,7 +47,8 @@ static bool put_options(struct sk_buff *skb, struct cpblk_store *s)
 	if (!nest)
 		return false;
 	for (i = 1; i < CPB_OPTION_END; i++)
-		if (nla_put_u32(skb, i, cpb_option(s->engine, i)))
+		if (cpb_options[i].name &&
+		    nla_put_u32(skb, i, cpb_option(s->engine, i)))
 			return false;
 	nla_nest_end(skb, nest);
 	return true;

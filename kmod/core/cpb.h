@@ -162,8 +162,8 @@ int cpb_grow(struct cpb_store *s, u64 meta_blocks, u64 data_bytes, char *why);
 
 /**
  * struct cpb_option_info - what is to know of an option
- * @name: as users write it
- * @unit: of its values, or empty; from 0 to 1 without one: off and on
+ * @name: as users write it; NULL: the number is reserved, there is no such option
+ * @unit: of its values
  * @min: smallest value
  * @max: greatest
  * @def: where none was set

@@ -23,25 +23,9 @@ const struct cpb_option_info cpb_options[CPB_OPTION_END] = {
 		"auto-delete", "%", 0, 100, 0,
 		"with this much of a device used, delete the oldest automatic checkpoints; 0: never",
 	},
-	[CPB_OPTION_RECLAIM_LATENCY] = {
-		"reclaim-latency", "us", 0, 1000000, 2000,
-		"reclaiming gives way while writes take longer than this; 0: it never does",
-	},
-	[CPB_OPTION_DISCARD] = {
-		"discard", "", 0, 1, 1,
-		"tell the data device which space is free",
-	},
-	[CPB_OPTION_DISCARD_BATCH] = {
-		"discard-batch", "MiB", 1, 4096, 64,
-		"so much of that at once",
-	},
 	[CPB_OPTION_FLUSH_INTERVAL] = {
 		"flush-interval", "s", 0, 3600, 5,
 		"completed writes become durable unasked after this time; 0: never",
-	},
-	[CPB_OPTION_ZERO_DETECT] = {
-		"zero-detect", "", 0, 1, 0,
-		"chunks of zeroes that are written become holes",
 	},
 };
 
@@ -63,6 +47,8 @@ bool cpb_options_ok(const struct cpb_disk_options *o)
 
 	for (i = 1; i < CPB_OPTION_END; i++) {
 		info = &cpb_options[i];
+		if (!info->name)
+			continue;
 		stored = le32_to_cpu(o->value[i]);
 		if (stored && (stored - 1 < info->min || stored - 1 > info->max))
 			return false;
@@ -93,7 +79,8 @@ static int change(struct cpb_disk_options *o, const struct cpb_setting *set, cha
 {
 	const struct cpb_option_info *info;
 
-	if (!set->option || set->option >= CPB_OPTION_END)
+	if (!set->option || set->option >= CPB_OPTION_END ||
+	    !cpb_options[set->option].name)
 		return cpb_refuse(-EINVAL, why, "this version has no option %u",
 				  set->option);
 	info = &cpb_options[set->option];

@@ -438,17 +438,17 @@ Test(commands, grow)
 Test(commands, set)
 {
 	cr_expect_eq(run("set", NULL), 0);
-	says(out, "warn-data        80 %    80 %     0 to 100");
-	says(out, "discard-batch    16 MiB  64 MiB   1 to 4096");
-	says(out, "zero-detect      on      off      off, on");
+	says(out, "warn-data       80 %   80 %     0 to 100");
+	says(out, "flush-interval  16 s   5 s      0 to 3600");
+	cr_expect(!strstr(out, "(null)"), "reserved numbers are not shown");
 	cr_expect_eq(run("set", "--help", NULL), 0);
 	says(out, "flush-interval");
-	cr_expect_eq(run("set", "warn-data=90%", "zero-detect=off", "discard=on",
-			 "reclaim-latency=default", NULL), 0);
-	asked("set tank 1=90 8=0 5=1 4=4294967295");
-	cr_expect_eq(run("set", "--json", "discard-batch=4096MiB", NULL), 0);
-	asked("set tank 6=4096");
-	says(out, "\"option\": \"discard-batch\"");
+	cr_expect_eq(run("set", "warn-data=90%", "auto-delete=95", "warn-meta=default",
+			 NULL), 0);
+	asked("set tank 1=90 3=95 2=4294967295");
+	cr_expect_eq(run("set", "--json", "flush-interval=3600s", NULL), 0);
+	asked("set tank 7=3600");
+	says(out, "\"option\": \"flush-interval\"");
 	fake_refuse(EROFS, "store 'tank' is read-only");
 	cr_expect_eq(run("set", "warn-meta=0", NULL), 1);
 	says(err, "cannot set options of store tank: store 'tank' is read-only");
@@ -463,9 +463,9 @@ Test(commands, set_wrong)
 	cr_expect_eq(run("set", "warn-data=101", NULL), 2);
 	says(err, "warn-data can be 0 to 100 %, or default, and not '101'");
 	cr_expect_eq(run("set", "warn-data=5s", NULL), 2);
-	cr_expect_eq(run("set", "discard-batch=", NULL), 2);
-	cr_expect_eq(run("set", "discard=yes", NULL), 2);
-	says(err, "discard can be off, on, or default, and not 'yes'");
+	cr_expect_eq(run("set", "flush-interval=", NULL), 2);
+	cr_expect_eq(run("set", "discard=on", NULL), 2);
+	says(err, "there is no option 'discard'");
 	cr_expect_eq(run("set", "warn-data=1", "warn-data=2", NULL), 2);
 	says(err, "warn-data is named twice");
 	asked("");

@@ -67,8 +67,7 @@ void fake_store(const char *name)
 	s->data_size = 4ULL << 30;
 	s->data_used = 1ULL << 30;
 	s->options[CPBLK_OPTION_WARN_DATA] = 80;
-	s->options[CPBLK_OPTION_DISCARD_BATCH] = 16;
-	s->options[CPBLK_OPTION_ZERO_DETECT] = 1;
+	s->options[CPBLK_OPTION_FLUSH_INTERVAL] = 16;
 }
 
 void fake_no_driver(void)

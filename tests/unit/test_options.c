@@ -59,7 +59,7 @@ Test(options, kept)
 Test(options, range)
 {
 	struct cpb_setting set[2] = {
-		{ CPB_OPTION_WARN_META, 50 }, { CPB_OPTION_DISCARD_BATCH, 0 },
+		{ CPB_OPTION_WARN_META, 50 }, { CPB_OPTION_FLUSH_INTERVAL, 3601 },
 	};
 	char why[CPB_ERROR_LEN];
 	struct cpb_store *s;
@@ -69,10 +69,14 @@ Test(options, range)
 	sim_format(&d);
 	s = sim_open(&d);
 	cr_expect_eq(cpb_set_options(s, set, 2, why), -EINVAL);
-	cr_expect_str_eq(why, "discard-batch can be 1 to 4096, not 0");
+	cr_expect_str_eq(why, "flush-interval can be 0 to 3600, not 3601");
 	cr_expect_eq(cpb_option(s, CPB_OPTION_WARN_META), 80, "all or none");
 	set[0].option = CPB_OPTION_END;
 	cr_expect_eq(cpb_set_options(s, set, 1, why), -EINVAL);
+	/* Reserved: there are numbers without an option. */
+	set[0].option = CPB_OPTION_DISCARD;
+	cr_expect_eq(cpb_set_options(s, set, 1, why), -EINVAL);
+	cr_expect_str_eq(why, "this version has no option 5");
 	set[0].option = 0;
 	cr_expect_eq(cpb_set_options(s, set, 1, why), -EINVAL);
 	cpb_close(s);

@@ -8,25 +8,15 @@
 #include "../../kmod/core/cpb.h"
 #include "tool.h"
 
-static bool is_switch(const struct cpb_option_info *o)
-{
-	return !*o->unit && o->max == 1;
-}
-
 static const char *show_value(const struct cpb_option_info *o, uint32_t value,
 			      char text[TEXT_MAX])
 {
-	if (is_switch(o))
-		snprintf(text, TEXT_MAX, "%s", value ? "on" : "off");
-	else
-		snprintf(text, TEXT_MAX, "%u%s%s", value, *o->unit ? " " : "", o->unit);
+	snprintf(text, TEXT_MAX, "%u %s", value, o->unit);
 	return text;
 }
 
 static const char *show_range(const struct cpb_option_info *o, char text[TEXT_MAX])
 {
-	if (is_switch(o))
-		return "off, on";
 	snprintf(text, TEXT_MAX, "%u to %u", o->min, o->max);
 	return text;
 }
@@ -40,9 +30,12 @@ static const char *about(void)
 	at = (size_t)snprintf(text, sizeof(text),
 			      "Without NAME=VALUE all options of the store are shown. They are kept in it.\n"
 			      "VALUE may have its unit behind it; 'default' is the default.\n");
-	for (i = 1; i < CPB_OPTION_END && at < sizeof(text); i++)
+	for (i = 1; i < CPB_OPTION_END && at < sizeof(text); i++) {
+		if (!cpb_options[i].name)
+			continue;
 		at += (size_t)snprintf(text + at, sizeof(text) - at, "\n  %-15s  %s",
 				       cpb_options[i].name, cpb_options[i].help);
+	}
 	return text;
 }
 
@@ -56,10 +49,6 @@ static bool parse_value(const struct cpb_option_info *o, const char *text,
 	*value = CPBLK_OPTION_DEFAULT;
 	if (!strcmp(text, "default"))
 		return true;
-	if (is_switch(o) && (!strcmp(text, "on") || !strcmp(text, "off"))) {
-		*value = !strcmp(text, "on");
-		return true;
-	}
 	if (digits >= sizeof(number) || (text[digits] && strcmp(text + digits, o->unit)))
 		return false;
 	memcpy(number, text, digits);
@@ -82,7 +71,7 @@ static int parse_setting(const struct tool *tool, const char *arg,
 		return wrong_use(tool, "'%s' sets nothing: it takes NAME=VALUE", arg);
 	for (i = 1; i < CPB_OPTION_END; i++) {
 		o = &cpb_options[i];
-		if (strlen(o->name) == len && !memcmp(o->name, arg, len))
+		if (o->name && strlen(o->name) == len && !memcmp(o->name, arg, len))
 			break;
 	}
 	if (i == CPB_OPTION_END)
@@ -90,9 +79,8 @@ static int parse_setting(const struct tool *tool, const char *arg,
 				 (int)len, arg);
 	setting->option = i;
 	if (!parse_value(o, arg + len + 1, &setting->value))
-		return wrong_use(tool, "%s can be %s%s%s, or default, and not '%s'",
-				 o->name, show_range(o, range), *o->unit ? " " : "",
-				 o->unit, arg + len + 1);
+		return wrong_use(tool, "%s can be %s %s, or default, and not '%s'",
+				 o->name, show_range(o, range), o->unit, arg + len + 1);
 	return DONE;
 }
 
@@ -102,6 +90,8 @@ static int show_json(const struct cpblk_store_info *store)
 	size_t i;
 
 	for (i = 1; i < CPB_OPTION_END; i++) {
+		if (!cpb_options[i].name)
+			continue;
 		o = json_object_new_object();
 		json_put_string(o, "option", cpb_options[i].name);
 		json_put_number(o, "value", store->options[i]);
@@ -128,6 +118,8 @@ static int show(const struct cpblk_store_info *store)
 	table_cell(&table, "RANGE");
 	for (i = 1; i < CPB_OPTION_END; i++) {
 		o = &cpb_options[i];
+		if (!o->name)
+			continue;
 		table_cell(&table, "%s", o->name);
 		table_cell(&table, "%s", show_value(o, store->options[i], text));
 		table_cell(&table, "%s", show_value(o, o->def, text));

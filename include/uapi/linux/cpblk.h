@@ -390,13 +390,12 @@ enum cpblk_policy {
  * @CPBLK_OPTION_WARN_META: the same for the metadata device
  * @CPBLK_OPTION_AUTO_DELETE: percent of a device in use from which on the oldest
  *	automatic checkpoints are deleted; 0: never
- * @CPBLK_OPTION_RECLAIM_LATENCY: microseconds that a write may take before
- *	reclaiming gives way; 0: it never does
- * @CPBLK_OPTION_DISCARD: 1: the data device is told what is free
- * @CPBLK_OPTION_DISCARD_BATCH: MiB of that at once
+ * @CPBLK_OPTION_RECLAIM_LATENCY: reserved: this version refuses it
+ * @CPBLK_OPTION_DISCARD: likewise
+ * @CPBLK_OPTION_DISCARD_BATCH: likewise
  * @CPBLK_OPTION_FLUSH_INTERVAL: seconds after which completed writes are made
  *	durable unasked; 0: never
- * @CPBLK_OPTION_ZERO_DETECT: 1: chunks of zeroes that are written become holes
+ * @CPBLK_OPTION_ZERO_DETECT: reserved: this version refuses it
  *
  * In requests, %CPBLK_OPTION_DEFAULT is the default.
  */
