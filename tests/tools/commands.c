@@ -81,7 +81,7 @@ Test(commands, wrong_usage)
 Test(commands, help)
 {
 	static const char *const names[] = {
-		"format", "open", "close", "status", "check", "sync", "events", "df", "grow", "set",
+		"format", "open", "close", "status", "check", "sync", "events", "hook", "df", "grow", "set",
 		"create",
 		"remove", "resize", "ls", "snap", "log", "restore", "undo", "fork",
 		"rm", "hold", "release", "policy", "prune", "attach", "detach", "group",
@@ -98,6 +98,19 @@ Test(commands, help)
 		says(out, "--help");
 		cr_expect_str_empty(err);
 	}
+}
+
+Test(commands, hook)
+{
+	cr_expect_eq(run("hook", "exec", "vm1", NULL), 2);
+	says(err, "which program?");
+	cr_expect_eq(run("hook", "both", "vm1", "true", NULL), 2);
+	says(err, "'both' is not exec");
+	cr_expect_eq(run("hook", "exec", "--on", "boot", "vm1", "true", NULL), 2);
+	says(err, "'boot' is none of checkpoint");
+	cr_expect_eq(run("hook", "exec", "--timeout", "0", "vm1", "true", NULL), 2);
+	says(err, "1 to 600 seconds");
+	asked("");
 }
 
 Test(commands, no_driver)

@@ -645,3 +645,48 @@ int run(const char *command, ...)
 		free(copies[i]);
 	return rc;
 }
+
+/* Nothing here is asked by a driver: agents only get as far as their options. */
+int cpblk_hook_register(struct cpblk *link, const char *store,
+			const struct cpblk_hook *hook, uint64_t *id,
+			struct cpblk_error *error)
+{
+	(void)link;
+	(void)store;
+	(void)hook;
+	(void)id;
+	return asked(error, "hook");
+}
+
+int cpblk_hook_next(struct cpblk *link, int timeout, struct cpblk_hook_event *event,
+		    struct cpblk_error *error)
+{
+	(void)link;
+	(void)timeout;
+	(void)event;
+	return asked(error, "hook next");
+}
+
+void cpblk_hook_event_free(struct cpblk_hook_event *event)
+{
+	(void)event;
+}
+
+int cpblk_hook_ready(struct cpblk *link, uint64_t hook, uint64_t token,
+		     struct cpblk_error *error)
+{
+	(void)link;
+	(void)hook;
+	(void)token;
+	return asked(error, "hook ready");
+}
+
+int cpblk_hook_refuse(struct cpblk *link, uint64_t hook, uint64_t token,
+		      const char *reason, struct cpblk_error *error)
+{
+	(void)link;
+	(void)hook;
+	(void)token;
+	(void)reason;
+	return asked(error, "hook refuse");
+}

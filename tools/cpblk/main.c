@@ -32,6 +32,8 @@ static const struct command commands[] = {
 	{ "metadata", cmd_metadata, "save all metadata of a store to a file, or load it",
 	  "[--force] save METADATA DATA FILE | load FILE METADATA [DATA]" },
 	{ "events", cmd_events, "show what happens, as it happens", "[--json]" },
+	{ "hook", cmd_hook, "run a program before and after checkpoints and restores",
+	  "exec [OPTION...] VOLUME|@GROUP -- PROGRAM..." },
 	{ "Volumes:", NULL, NULL, NULL },
 	{ "create", cmd_create, "make an empty volume of any size",
 	  "[OPTION...] VOLUME SIZE" },

@@ -81,6 +81,7 @@ int cmd_status(struct tool *tool, int argc, char **argv);
 int cmd_df(struct tool *tool, int argc, char **argv);
 int cmd_grow(struct tool *tool, int argc, char **argv);
 int cmd_events(struct tool *tool, int argc, char **argv);
+int cmd_hook(struct tool *tool, int argc, char **argv);
 int cmd_group(struct tool *tool, int argc, char **argv);
 
 /* ---- Saying what went wrong ---- */
