@@ -289,7 +289,8 @@ static void hook_lost(const struct hook *k)
 		if (h->decided)
 			continue;
 		list_for_each_entry(a, &h->asks, list) {
-			if (a->hook != k->id)
+			/* A refusal stands. */
+			if (a->hook != k->id || a->state == ASK_REFUSED)
 				continue;
 			a->state = ASK_GONE;
 			mod_delayed_work(hook_wq, &h->work, 0);
@@ -409,7 +410,9 @@ static int answer(struct sock *sk, u64 id, u64 token, const char *reason, char *
 	if (a->state == ASK_READY || a->state == ASK_REFUSED)
 		return cpblk_refuse(why, -EALREADY,
 				    "hook %llu has given its answer before", id);
-	if (h->decided || a->state != ASK_WAITING)
+	/* The work may be behind its time. */
+	if (h->decided || a->state != ASK_WAITING ||
+	    time_after_eq(jiffies, a->deadline))
 		return cpblk_refuse(why, -ESTALE,
 				    "the answer of hook %llu is too late", id);
 	a->state = reason ? ASK_REFUSED : ASK_READY;
