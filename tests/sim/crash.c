@@ -486,8 +486,8 @@ static void do_create(struct world *w, int v)
 	acked(w, nr);
 }
 
-/* One, or as many as there is room for: all or none. */
-static void do_fork(struct world *w, int p)
+/* One, or up to @most where there is room: all or none. */
+static void do_fork(struct world *w, int p, unsigned int most)
 {
 	struct cpb_volume *made[VOLUMES];
 	char names[VOLUMES][16];
@@ -497,7 +497,8 @@ static void do_fork(struct world *w, int p)
 	int v, to[VOLUMES];
 	u64 nr;
 
-	for (v = 0; v < VOLUMES && (!many || rnd(&w->seed, 3)); v++) {
+	for (v = 0; v < VOLUMES && (!many || (many < most && rnd(&w->seed, 3)));
+	     v++) {
 		if (w->head[v].id)
 			continue;
 		head_create(w, v, p);
@@ -723,7 +724,7 @@ static void do_step(struct world *w)
 	} else if (what <= 5 && v >= 0 && p >= 0) {
 		do_restore(w, v, p, rnd(&w->seed, 2));
 	} else if (what <= 7 && f < VOLUMES && p >= 0) {
-		do_fork(w, p);
+		do_fork(w, p, VOLUMES);
 	} else if (what == 8 && v >= 0) {
 		do_remove(w, v);
 	} else if (what == 9 && p >= 0 && !rnd(&w->seed, 2)) {
@@ -807,13 +808,13 @@ static void nest(struct world *w)
 {
 	int v;
 
-	do_create(w, 0, -1);
+	do_create(w, 0);
 	for (v = 0; v < VOLUMES - 1; v++) {
 		do_write(w, v, 0, SIZE);
 		do_snap(w, v);
 		do_write(w, v, rnd(&w->seed, SIZE / 2), SIZE / 2);
 		do_snap(w, v);
-		do_create(w, v + 1, 2 * v + 1);
+		do_fork(w, 2 * v + 1, 1);
 		do_write(w, v, 0, SIZE);
 	}
 	do_write(w, v, 0, SIZE);
