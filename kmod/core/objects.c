@@ -417,7 +417,7 @@ static int load_point(struct cpb_store *s, const struct cpb_disk_point *d,
 	    le32_to_cpu(d->flags) & ~CPB_POINT_FLAGS || !d->id || !d->deadset ||
 	    le64_to_cpu(d->id) >= s->next_id ||
 	    le64_to_cpu(d->deadset) >= s->next_id ||
-	    le64_to_cpu(d->epoch) > s->epoch ||
+	    !d->epoch || le64_to_cpu(d->epoch) > s->epoch ||
 	    le64_to_cpu(d->size) > CPB_VOLUME_BYTES_MAX ||
 	    le64_to_cpu(d->size) & ((1ULL << s->chunk_shift) - 1) ||
 	    le64_to_cpu(d->referenced) > s->space.chunks ||
