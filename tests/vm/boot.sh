@@ -7,6 +7,7 @@
 
 . "$VM/rootfs.sh"
 . "$VM/qemu.sh"
+. "$VM/nested.sh"
 
 # shellcheck disable=SC2153 # KERNEL is the caller's
 
@@ -40,6 +41,7 @@ make_initrd()
 	for file; do
 		name=$(basename "$file" .sh)
 		echo "$name|$(timeout_of "$file")|$(header "$file" modules '')|$(header "$file" module yes)"
+		[ "$(header "$file" nested no)" = no ] || add_nested "$root" >&2
 		[ "$(header "$file" kernel-headers no)" = no ] ||
 			tar -C "$(kernel_dir "$KERNEL")/root/usr/src" \
 				-cf "$root/cpblk/headers.tar" .

@@ -49,7 +49,7 @@ echo "not synced" >$mnt.too/file
 cpblk snap --freeze a b parts | tee /tmp/said
 for where in $mnt $mnt.too $mnt.part; do
 	grep -qw "$where" /tmp/said || fail "$where was not frozen"
-	writable $where
+	writable "$where"
 done
 cpblk attach a@v1 b@v1
 e2fsck -fn "$(dev_for a@v1)"
