@@ -292,13 +292,6 @@ static int derive_list(struct cpb_repair *r, struct cpb_point *p)
 	return err;
 }
 
-static int compare_sets(const void *a, const void *b)
-{
-	const struct cpb_id *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
 /* No two deadlists may have one name. */
 static int name_lists(struct cpb_repair *r)
 {
@@ -312,7 +305,7 @@ static int name_lists(struct cpb_repair *r)
 	for (id = 0; (p = cpb_ids_next(&s->points, id)); id = p->id)
 		v[nr++] = (struct cpb_id){ p->dead->id, p };
 	if (nr)
-		port_sort(v, nr, sizeof(*v), compare_sets);
+		port_sort(v, nr, sizeof(*v), cpb_ids_compare);
 	for (i = 1; i < nr; i++)
 		if (v[i].id == v[i - 1].id)
 			((struct cpb_point *)v[i].p)->dead->id = s->next_id++;

@@ -83,10 +83,10 @@ static int through(struct cpb_repair *r, struct cpb_edit *e, struct cpb_node *n,
 	unsigned int i;
 	int err = 0;
 
+	if (!best && o->block[n->addr])
+		return 0;
 	if (best)
 		look(best, birth, limit, o->block[n->addr]);
-	else if (o->block[n->addr])
-		return 0;
 	else
 		o->block[n->addr] = me;
 	for (i = 0; !cpb_level(n) && i < cpb_nr(n); i++) {

@@ -229,7 +229,8 @@ static int load_block(struct cpb_repair *r, u64 *link, u64 index, u64 ref)
 
 /* ---- By ID and by name ---- */
 
-static int compare_ids(const void *a, const void *b)
+/** cpb_ids_compare() - for port_sort(): by @id of struct cpb_id */
+int cpb_ids_compare(const void *a, const void *b)
 {
 	const struct cpb_id *x = a, *y = b;
 
@@ -254,7 +255,7 @@ static int index_type(struct cpb_repair *r, u32 type, struct cpb_ids *ids)
 				((struct cpb_volume *)at->p)->id, at->p };
 	}
 	if (nr)
-		port_sort(v, nr, sizeof(*v), compare_ids);
+		port_sort(v, nr, sizeof(*v), cpb_ids_compare);
 	for (i = 0; i < nr && !err; i++) {
 		if (!i || v[i].id != v[i - 1].id) {
 			err = cpb_ids_add(ids, v[i].id, v[i].p);

@@ -263,6 +263,8 @@ static int put_together(struct cpb_repair *r, u64 newest)
 		settle_bitmap(r);
 		err = cpb_salvage_prune(r);
 	}
+	if (!err)
+		err = cpb_agree(r);
 	if (!err) {
 		cpb_lineage_settle(r);
 		err = cpb_derive(r);

@@ -6,6 +6,7 @@
  *   repair.c   the order of it: superblock, journal, the one transaction
  *   records.c  volumes and points, from what can be read of their records
  *   salvage.c  maps: what of them can be read, and is kept
+ *   agree.c    maps that contradict each other
  *   lineage.c  which point follows which
  *   derive.c   deadlists, counters and free space, from maps and history
  *
@@ -94,13 +95,21 @@ const char *cpb_point_label(struct cpb_store *s, const struct cpb_point *p,
 
 /* records.c */
 int cpb_records_load(struct cpb_repair *r);
+int cpb_ids_compare(const void *a, const void *b);
 int cpb_ids_put(struct cpb_ids *ids, u64 id, void *p);
 void cpb_point_remove(struct cpb_repair *r, struct cpb_point *p);
 
 /* salvage.c */
 int cpb_salvage_scan(struct cpb_repair *r);
 int cpb_salvage_prune(struct cpb_repair *r);
+int cpb_hole_add(struct cpb_repair *r, struct cpb_point *p, u64 key, u64 to,
+		 unsigned int level);
+int cpb_holes_use(struct cpb_repair *r, struct cpb_point *p);
+unsigned int cpb_map_slot(struct cpb_node *n, u64 key);
 void cpb_salvage_free(struct cpb_repair *r);
+
+/* agree.c */
+int cpb_agree(struct cpb_repair *r);
 
 /* lineage.c */
 void cpb_lineage_find(struct cpb_repair *r);

@@ -40,6 +40,13 @@ static int add_hole(struct cpb_repair *r, struct cpb_holes *h, u64 key, u64 to,
 	return 0;
 }
 
+/** cpb_hole_add() - a part of a point's map, named as @r->why has it, is a hole */
+int cpb_hole_add(struct cpb_repair *r, struct cpb_point *p, u64 key, u64 to,
+		 unsigned int level)
+{
+	return add_hole(r, &r->holes[p->slot], key, to, level);
+}
+
 static bool leaf_fits(struct cpb_point *p, struct cpb_node *n, u64 lo, u64 hi)
 {
 	unsigned int i;
@@ -147,11 +154,26 @@ static bool keeps_holes(const struct cpb_repair *r, const struct cpb_point *p)
 	return p->flags & CPB_POINT_HEAD || r->flags & CPB_REPAIR_KEEP_PARTIAL;
 }
 
+/* A volume gets them, a checkpoint is deleted. */
+static void judge(struct cpb_repair *r, struct cpb_point *p, struct cpb_holes *h)
+{
+	char label[CPB_LABEL_MAX];
+
+	if (keeps_holes(r, p)) {
+		say_holes(r, p, h);
+		return;
+	}
+	cpb_say(r, CPB_LOST, "%s: %u %s of its map can't be used (%s), so it is deleted",
+		cpb_point_label(r->s, p, label), h->nr,
+		h->nr == 1 ? "part" : "parts", h->why);
+	cpb_names_del(&r->s->names, &p->name);
+	p->flags |= CPB_POINT_HIDDEN;
+}
+
 /** cpb_salvage_scan() - find the holes of all maps; checkpoints with some are deleted */
 int cpb_salvage_scan(struct cpb_repair *r)
 {
 	struct cpb_store *s = r->s;
-	char label[CPB_LABEL_MAX];
 	struct cpb_point *p;
 	int err = 0;
 	u64 id;
@@ -166,24 +188,16 @@ int cpb_salvage_scan(struct cpb_repair *r)
 		if (!cpb_has_map(p))
 			continue;
 		err = scan_map(r, p, h);
-		if (err || !h->nr)
-			continue;
-		if (keeps_holes(r, p)) {
-			say_holes(r, p, h);
-			continue;
-		}
-		cpb_say(r, CPB_LOST, "%s: %u %s of its map can't be read (%s), so it is deleted",
-			cpb_point_label(s, p, label), h->nr,
-			h->nr == 1 ? "part" : "parts", h->why);
-		cpb_names_del(&s->names, &p->name);
-		p->flags |= CPB_POINT_HIDDEN;
+		if (!err && h->nr)
+			judge(r, p, h);
 	}
 	return err;
 }
 
 /* ---- Making holes of them ---- */
 
-static unsigned int slot_of(struct cpb_node *n, u64 key)
+/** cpb_map_slot() - the last entry of a node whose key is not above @key, or the first */
+unsigned int cpb_map_slot(struct cpb_node *n, u64 key)
 {
 	unsigned int i;
 
@@ -224,7 +238,7 @@ static int prune(struct cpb_repair *r, struct cpb_point *p, struct cpb_hole *hol
 	path.levels = level + 1;
 	for (; !err; level--) {
 		path.node[level] = n;
-		path.slot[level] = slot_of(n, hole->key);
+		path.slot[level] = cpb_map_slot(n, hole->key);
 		if (level == hole->level + 1)
 			break;
 		err = cpb_child(&e, n, path.slot[level], true, &n);
@@ -245,23 +259,42 @@ static void forget_dead(struct cpb_store *s, struct cpb_deadset *d)
 	s->nr_dead = 0;
 }
 
+static int prune_all(struct cpb_repair *r, struct cpb_point *p, struct cpb_holes *h)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < h->nr && !err; i++)
+		err = prune(r, p, &h->v[i]);
+	h->nr = 0;
+	forget_dead(r->s, p->dead);
+	return err;
+}
+
+/** cpb_holes_use() - what was added to a point's holes becomes holes, or deletes it */
+int cpb_holes_use(struct cpb_repair *r, struct cpb_point *p)
+{
+	struct cpb_holes *h = &r->holes[p->slot];
+
+	if (!h->nr)
+		return 0;
+	judge(r, p, h);
+	return cpb_has_map(p) ? prune_all(r, p, h) : 0;
+}
+
 /** cpb_salvage_prune() - take the holes out of the maps that are kept */
 int cpb_salvage_prune(struct cpb_repair *r)
 {
 	struct cpb_store *s = r->s;
 	struct cpb_point *p;
-	unsigned int i;
 	int err = 0;
 	u64 id;
 
 	for (id = 0; (p = cpb_ids_next(&s->points, id)) && !err; id = p->id) {
 		struct cpb_holes *h = p->slot < r->nr_holes ? &r->holes[p->slot] : NULL;
 
-		if (!h || !h->nr || !cpb_has_map(p))
-			continue;
-		for (i = 0; i < h->nr && !err; i++)
-			err = prune(r, p, &h->v[i]);
-		forget_dead(s, p->dead);
+		if (h && h->nr && cpb_has_map(p))
+			err = prune_all(r, p, h);
 	}
 	return err;
 }

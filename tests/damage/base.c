@@ -61,9 +61,9 @@ static void wear_out(struct world *w)
 		must(use_write(w->s, w->d, filler, &view, VIEW_CHUNKS + at,
 			       min(256ULL, CHUNKS - 600 - at)), "fill", "");
 	scatter(w, w->a, 100);
-	must(use_background(w->s), "background", "");
+	must(cpb_rest(w->s), "background", "");
 	must(use_remove(filler, &view, w->why), "remove", w->why);
-	must(use_background(w->s), "background", "");
+	must(cpb_rest(w->s), "background", "");
 	do {
 		scatter(w, w->a, 40);
 		must(cpb_commit(w->s), "commit", "");
@@ -94,7 +94,7 @@ static void make_history(struct world *w)
 	must(cpb_commit(w->s), "commit", "");
 	/* Two follow it: it stays, hidden. */
 	must(use_delete(w->s, second, &view, w->why), "delete", w->why);
-	must(use_background(w->s), "background", "");
+	must(cpb_rest(w->s), "background", "");
 	/* What the head had for itself is being reclaimed from here on. */
 	scatter(w, w->a, 200);
 	must(use_snap(w->s, w->a, NULL, &view, &id, w->why), "snap", w->why);

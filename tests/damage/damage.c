@@ -22,8 +22,8 @@
  *   5. If the check has no complaint, everything that is done afterwards works,
  *      what it does not touch keeps its content, and the check has none then.
  *
- *   6. Of what does not open, or is complained of, every seventh is repaired:
- *      repair.c.
+ *   6. Of what does not open, or is complained of, every seventh (--each) is
+ *      repaired: repair.c. In some of these repairs the power fails.
  *
  * Work is done by child processes, so that a crash is one violation. Each
  * violation prints the command that repeats it.
@@ -42,12 +42,13 @@
 #define PATIENCE	120	/* in all, where a machine has much else to do */
 #define BATCH		400	/* cases of one child */
 #define REPAIR_EACH	7	/* one case in so many is repaired */
+#define CUT_EACH	8	/* in one of so many of these the power fails once */
 
 static struct base base;
 static struct cases cases;
 static struct image disk;
 static bool verbose;
-static u64 step = 1;
+static u64 step = 1, each = REPAIR_EACH;
 
 /* What children and parent share. */
 static struct shared {
@@ -143,7 +144,7 @@ static void try_check(struct trial *t)
 		count(&shared->refused);
 		return;
 	}
-	err = use_background(s);
+	err = cpb_rest(s);
 	if (err && !explained(s, ""))
 		violation(t->nr, "background work fails without a sentence", "");
 	use_check(s, &t->found);
@@ -229,11 +230,12 @@ static void try_use(struct trial *t)
 static void try_repair(struct trial *t)
 {
 	bool lasting = t->x->fixed || t->x->op == OP_LOST_WRITE;
+	u64 power = t->nr / each % CUT_EACH ? 0 : 1 + t->nr * 7919;
 	char wrong[256];
 
 	damaged(t);
-	switch (repair_try(&base, &disk, !(lasting && t->x->target->maps), verbose,
-			   wrong)) {
+	switch (repair_try(&base, &disk, !(lasting && t->x->target->maps), power,
+			   verbose, wrong)) {
 	case REPAIR_REFUSED:
 		count(&shared->beyond);
 		break;
@@ -263,7 +265,7 @@ static void one_case(u64 nr)
 		    (t.found.nr || (t.x->field && t.x->field->sole));
 	if (t.opened && !t.found.nr)
 		count(&shared->unaffected);
-	if ((!t.opened || t.found.nr) && (verbose || !(nr % REPAIR_EACH)))
+	if ((!t.opened || t.found.nr) && (verbose || !(nr % each)))
 		try_repair(&t);
 	try_read(&t);
 	try_use(&t);
@@ -397,7 +399,7 @@ static void undamaged(void)
 	image_copy(&disk, &base.disk);
 	if (use_open(&disk, 0, &s, why) || view_read(s, &disk, &view) ||
 	    view_hash(&view) != base.known[base.nr_known - 1] ||
-	    use_background(s))
+	    cpb_rest(s))
 		goto bad;
 	use_check(s, &c);
 	use_close(s);
@@ -434,6 +436,7 @@ int main(int argc, char **argv)
 		{ "to", required_argument, NULL, 't' },
 		{ "step", required_argument, NULL, 's' },
 		{ "jobs", required_argument, NULL, 'j' },
+		{ "each", required_argument, NULL, 'e' },
 		{ "list", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -457,6 +460,9 @@ int main(int argc, char **argv)
 		case 's':
 			step = max(strtoull(optarg, NULL, 0), 1ULL);
 			break;
+		case 'e':
+			each = max(strtoull(optarg, NULL, 0), 1ULL);
+			break;
 		case 'j':
 			jobs = min(max(strtoul(optarg, NULL, 0), 1UL), 64UL);
 			break;
@@ -464,7 +470,7 @@ int main(int argc, char **argv)
 			verbose = true;
 			break;
 		default:
-			fprintf(stderr, "usage: damage [--case N] [--from N] [--to N] [--step N] [--jobs N] [--list]\n");
+			fprintf(stderr, "usage: damage [--case N] [--from N] [--to N] [--step N] [--each N] [--jobs N] [--list]\n");
 			return 2;
 		}
 	}

@@ -89,6 +89,7 @@ static int image_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 		if (!d->base)
 			remember(d, vec->block, vec->data);
 		memcpy(image_block(d, vec->block), vec->data, CPB_BLOCK_SIZE);
+		d->off = d->left && !--d->left;
 	}
 	return 0;
 }

@@ -24,6 +24,7 @@ struct image_undo {
  * @base: the image that this is a copy of, or NULL
  * @touched: blocks that are not the base's
  * @undo: what chunks held before they were written
+ * @left: so many blocks are written until the power fails; 0: it does not
  * @off: the power has failed: writes go nowhere
  */
 struct image {
@@ -37,7 +38,7 @@ struct image {
 	const struct image *base;
 	u64 *touched, nr_touched, room_touched;
 	struct image_undo *undo;
-	u64 nr_undo, room_undo;
+	u64 nr_undo, room_undo, left;
 	bool off;
 };
 

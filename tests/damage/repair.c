@@ -6,7 +6,8 @@
  * store opens by itself afterwards, has nothing to complain of, and can be used
  * for everything. Each map that is left holds what it held at some time since
  * the last transaction; if something was said to be lost, with holes. If
- * nothing was, all maps are left.
+ * nothing was, all maps are left. If the power fails while it is written, the
+ * store is what it was, or is repaired.
  */
 #include "../../tools/engine/mend.h"
 #include "repair.h"
@@ -67,10 +68,7 @@ static void compare(const struct base *b, bool lost, char *wrong)
 				 (unsigned long long)view.map[i].id);
 }
 
-/*
- * Open it as anyone would, and use it. Maps that contradict each other although
- * all checksums are right may fail only in use, and that says so then.
- */
+/* Open it as anyone would, and use it. */
 static void use(const struct base *b, struct image *disk, bool sure, bool lost,
 		char *wrong)
 {
@@ -84,7 +82,7 @@ static void use(const struct base *b, struct image *disk, bool sure, bool lost,
 		snprintf(wrong, 256, "it does not open afterwards: %.200s", why);
 		return;
 	}
-	err = use_background(s);
+	err = cpb_rest(s);
 	use_check(s, &found);
 	if (err || found.nr)
 		snprintf(wrong, 256, "the check is not clean afterwards: %.200s", found.first);
@@ -95,14 +93,68 @@ static void use(const struct base *b, struct image *disk, bool sure, bool lost,
 		err = use_all(s, disk, &view, &what, why);
 	if (!err)
 		use_check(s, &found);
-	if (sure && (err || found.nr))
+	if (err || found.nr)
 		snprintf(wrong, 256, "use after it fails: %s: %d %.60s %.100s", what, err,
 			 why, found.first);
 	use_close(s);
 }
 
+static bool same_report(const struct cpb_mend *a, const struct cpb_mend *b)
+{
+	size_t i;
+
+	if (a->nr != b->nr)
+		return false;
+	for (i = 0; i < a->nr; i++)
+		if (a->line[i].kind != b->line[i].kind ||
+		    strcmp(a->line[i].text, b->line[i].text))
+			return false;
+	return true;
+}
+
+/* How many blocks it writes; the last two are the superblocks. */
+static u64 blocks_of(struct cpb_mend *m)
+{
+	u64 addr = 0, nr = 2;
+	void *data;
+
+	for (; cpb_overlay_next(&m->overlay, &addr, &data); addr++)
+		nr += addr != 0 && addr != CPB_SB_SECOND;
+	return nr;
+}
+
+/* The power fails when @after blocks of it are written, which are not all. */
+static void cut(struct image *disk, struct cpb_mend *m, u64 after, char *wrong)
+{
+	struct complaints found = { };
+	char why[CPB_ERROR_LEN] = "";
+	bool whole = after > blocks_of(m) - 2;
+	struct cpb_mend again;
+	struct cpb_store *s;
+
+	disk->left = after;
+	cpb_mend_write(m);
+	disk->left = 0;
+	disk->off = false;
+	if (!whole) {
+		if (cpb_mend(&again, &image_ops, disk, disk->meta_blocks,
+			     image_data_bytes(disk), 0) || !same_report(m, &again))
+			snprintf(wrong, 256, "after a power cut it is another repair");
+		cpb_mend_free(&again);
+		return;
+	}
+	if (use_open(disk, CPB_OPEN_READONLY, &s, why)) {
+		snprintf(wrong, 256, "it does not open after a power cut: %.200s", why);
+		return;
+	}
+	use_check(s, &found);
+	if (found.nr)
+		snprintf(wrong, 256, "after a power cut: %.200s", found.first);
+	use_close(s);
+}
+
 enum repair_end repair_try(const struct base *b, struct image *disk, bool sure,
-			   bool verbose, char wrong[256])
+			   u64 power, bool verbose, char wrong[256])
 {
 	enum repair_end end = REPAIR_REFUSED;
 	u64 touched = disk->nr_touched;
@@ -125,10 +177,12 @@ enum repair_end repair_try(const struct base *b, struct image *disk, bool sure,
 			snprintf(wrong, 256, "it refuses without a sentence");
 	} else {
 		end = m.report.lost ? REPAIR_LOSS : REPAIR_WHOLE;
+		if (power)
+			cut(disk, &m, 1 + power % (blocks_of(&m) - 1), wrong);
 		err = cpb_mend_write(&m);
 		if (err)
 			snprintf(wrong, 256, "writing it fails: %d", err);
-		else
+		else if (!wrong[0])
 			use(b, disk, sure, m.report.lost, wrong);
 	}
 	cpb_mend_free(&m);

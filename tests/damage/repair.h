@@ -19,10 +19,12 @@ enum repair_end {
  * @disk: the damaged devices
  * @sure: what is read must be what was written: no block that says what is
  *	mapped where has a checksum that is right and content that is wrong
+ * @power: not 0: it fails while the repair is written, after a number of blocks
+ *	that follows from this; then all of it is written
  * @verbose: print what the repair says
  * @wrong: gets what is wrong with the repair itself, or ""
  */
 enum repair_end repair_try(const struct base *b, struct image *disk, bool sure,
-			   bool verbose, char wrong[256]);
+			   u64 power, bool verbose, char wrong[256]);
 
 #endif /* DAMAGE_REPAIR_H */

@@ -222,7 +222,15 @@ int use_create(struct cpb_store *s, const char *name, u64 from,
 
 int use_delete(struct cpb_store *s, u64 id, struct view *view, char *why)
 {
-	int err = cpb_delete(s, cpb_point_by_id(s, id), why);
+	struct cpb_point *p = cpb_point_by_id(s, id);
+	struct cpb_point_info info;
+	int err = 0;
+
+	cpb_point_info(s, p, &info);
+	if (info.flags & CPB_POINT_HELD)
+		err = cpb_unhold(s, p, why);
+	if (!err)
+		err = cpb_delete(s, p, why);
 
 	if (!err)
 		view_drop(view, id, false);
@@ -237,23 +245,6 @@ int use_remove(struct cpb_volume *v, struct view *view, char *why)
 	if (!err)
 		view_drop(view, id, true);
 	return err;
-}
-
-int use_background(struct cpb_store *s)
-{
-	int err;
-
-	do {
-		err = cpb_commit(s);
-		if (err)
-			return err;
-		cpb_release(s);
-		while ((err = cpb_reap(s)) > 0)
-			;
-		if (err)
-			return err;
-	} while (cpb_dirty(s));
-	return 0;
 }
 
 /* ---- A bit of everything ---- */
@@ -340,7 +331,7 @@ int use_all(struct cpb_store *s, struct image *d, struct view *view,
 			return err;
 	}
 	*what = "background work";
-	err = use_background(s);
+	err = cpb_rest(s);
 	if (err)
 		return err;
 	if (last != v) {
@@ -358,7 +349,7 @@ int use_all(struct cpb_store *s, struct image *d, struct view *view,
 	if (err)
 		return err;
 	*what = "background work";
-	err = use_background(s);
+	err = cpb_rest(s);
 	cpb_shrink(s, 100000);
 	port_rcu_barrier();
 	return err;

@@ -6,6 +6,7 @@
 #ifndef DAMAGE_USE_H
 #define DAMAGE_USE_H
 
+#include "../../tools/engine/rest.h"
 #include "image.h"
 
 #define VIEW_MAPS	32
@@ -39,9 +40,6 @@ int use_create(struct cpb_store *s, const char *name, u64 from,
 	       struct view *view, struct cpb_volume **v, char *why);
 int use_delete(struct cpb_store *s, u64 id, struct view *view, char *why);
 int use_remove(struct cpb_volume *v, struct view *view, char *why);
-
-/** use_background() - all that is to be done in the background; 0 or an error */
-int use_background(struct cpb_store *s);
 
 /** use_all() - a bit of everything; 0 or an error; @what gets what failed */
 int use_all(struct cpb_store *s, struct image *d, struct view *view,

@@ -24,6 +24,7 @@
  */
 #include <getopt.h>
 
+#include "../../tools/engine/rest.h"
 #include "disk.h"
 
 #define VOLUMES		4
@@ -229,23 +230,6 @@ static bool known(const struct world *w, u64 hash)
 	return false;
 }
 
-static int background(struct cpb_store *s)
-{
-	int err;
-
-	do {
-		err = cpb_commit(s);
-		if (err)
-			return err;
-		cpb_release(s);
-		while ((err = cpb_reap(s)) > 0)
-			;
-		if (err)
-			return err;
-	} while (cpb_dirty(s));
-	return 0;
-}
-
 static void examine(const struct world *w, struct cpb_store *s, struct disk *d)
 {
 	struct cpb_check_report r;
@@ -258,7 +242,7 @@ static void examine(const struct world *w, struct cpb_store *s, struct disk *d)
 	}
 	if (!known(w, hash))
 		violation("the state is none that was acknowledged or asked for", NULL);
-	if (background(s)) {
+	if (cpb_rest(s)) {
 		violation("background work failed", NULL);
 		return;
 	}
@@ -879,7 +863,7 @@ static void one_history(u64 seed, unsigned int steps)
 		for (; run.step < steps && run.states < run.budget; run.step++)
 			do_step(w);
 	if (run.reclaim && run.states < run.budget)
-		must(background(w->s), "background work");
+		must(cpb_rest(w->s), "background work");
 	w->disk.on_write = NULL;
 	w->disk.meanwhile = NULL;
 	cpb_close(w->s);

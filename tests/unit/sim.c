@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 
+#include "../../tools/engine/rest.h"
 #include "sim.h"
 
 /* Is it time to fail? */
@@ -174,21 +175,13 @@ struct cpb_store *sim_open(struct sim *d)
 
 void sim_idle(struct cpb_store *s)
 {
-	int err;
+	int err = cpb_rest(s);
+	struct cpb_status st;
 
-	do {
-		err = cpb_commit(s);
-		cr_assert_eq(err, 0, "commit: %d", err);
-		cpb_release(s);
-		while ((err = cpb_reap(s)) > 0)
-			;
-		if (err) {
-			struct cpb_status st;
-
-			cpb_status(s, &st);
-			cr_assert_fail("reap: %d: %s", err, st.error);
-		}
-	} while (cpb_dirty(s));
+	if (err) {
+		cpb_status(s, &st);
+		cr_assert_fail("background work: %d: %s", err, st.error);
+	}
 	port_rcu_barrier();
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/mend.h"
+#include "engine/rest.h"
 #include "idle.h"
 #include "structs.h"
 #include "tool.h"

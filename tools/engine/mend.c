@@ -3,6 +3,7 @@
  * Repairing a store without writing to it: see mend.h.
  */
 #include "mend.h"
+#include "rest.h"
 
 #define WRITE_BATCH	256
 
@@ -22,23 +23,6 @@ static void add_line(void *arg, enum cpb_finding kind, const char *text)
 	m->line[m->nr].text = strdup(text);
 	if (!m->line[m->nr++].text)
 		abort();
-}
-
-int cpb_rest(struct cpb_store *s)
-{
-	int err;
-
-	do {
-		err = cpb_commit(s);
-		if (err)
-			return err;
-		cpb_release(s);
-		while ((err = cpb_reap(s)) > 0)
-			;
-		if (err)
-			return err;
-	} while (cpb_dirty(s));
-	return 0;
 }
 
 /* The first complaint is enough. */

@@ -58,7 +58,4 @@ int cpb_mend_write(struct cpb_mend *m);
 
 void cpb_mend_free(struct cpb_mend *m);
 
-/** cpb_rest() - do what is to be done in the background, until nothing is left */
-int cpb_rest(struct cpb_store *s);
-
 #endif /* CPB_MEND_H */
