@@ -2,6 +2,7 @@
 /* cpblk format on real files, and the engine on what it wrote. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
 #define says(text, part) \
 	cr_expect_not_null(strstr(text, part), "'%s' is not in '%s'", part, text)
 
-static char folder[] = "/tmp/cpblk-format-XXXXXX";
+static char folder[4096];
 
 static void make(const char *name, uint64_t size)
 {
@@ -26,7 +27,11 @@ static void make(const char *name, uint64_t size)
 
 static void setup(void)
 {
+	const char *tmp = getenv("TMPDIR");
+
 	fake_reset();
+	snprintf(folder, sizeof(folder), "%s/cpblk-format-XXXXXX",
+		 tmp && *tmp ? tmp : P_tmpdir);
 	cr_assert(mkdtemp(folder) && !chdir(folder));
 	make("meta", 64 * MIB);
 	make("data", 256 * MIB);

@@ -6,6 +6,7 @@
 #
 # timeout: 180
 # modules: null_blk
+# programs: many
 
 . "${0%/*}/lib.sh"
 
@@ -115,12 +116,7 @@ cpblk rm --wait vm1@..
 ok "deleting a range gave all space back"
 
 # Many at once: more than one request takes.
-for i in $(seq 300); do
-	echo "snap$i"
-done >/tmp/names
-while read -r name; do
-	cpblk snap "vm1@$name" >/dev/null
-done </tmp/names
-cpblk rm --wait vm1@snap1.. >/dev/null
+many make tank vm1 300 0
+cpblk rm --wait vm1@c1.. >/dev/null
 [ -z "$(names)" ] || fail "left: $(names)"
 finish_store tank "$META" "$DATA"

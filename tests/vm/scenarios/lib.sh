@@ -146,6 +146,7 @@ make_null_blk()
 {
 	local dir=/sys/kernel/config/nullb/$1 setting
 
+	[ ! -e "/dev/$1" ] || fail "/dev/$1 is another's"
 	modprobe null_blk nr_devices=0
 	mkdir "$dir"
 	at_exit remove_null_blk "$1"
@@ -173,14 +174,16 @@ remove_null_blk()
 # checkpoint, by what sysfs says of it.
 dev_for()
 {
-	local volume=${1##*/} store= point= dir
+	local volume=${1##*/} store= point= dir has
 
 	[[ $1 != */* ]] || store=${1%%/*}
 	[[ $volume != *@* ]] || point=${volume#*@}
 	for dir in /sys/block/cpblk*/cpblk; do
 		[ "$(<"$dir/volume")" = "${volume%@*}" ] || continue
 		[ -z "$store" ] || [ "$(<"$dir/store")" = "$store" ] || continue
-		[ "$(cat "$dir/checkpoint" 2>/dev/null)" = "$point" ] || continue
+		has=
+		[ ! -e "$dir/checkpoint" ] || has=$(<"$dir/checkpoint")
+		[ "$has" = "$point" ] || continue
 		dir=${dir%/cpblk}
 		echo "/dev/${dir##*/}"
 		return

@@ -27,7 +27,7 @@ slices()
 
 # The log, and a disk to replay it on; a disk with a cache to be logged.
 make_brd 2 512
-make_null_blk disk $((META_MB + DATA_MB)) 64 hw_queue_depth=1
+make_null_blk to-log $((META_MB + DATA_MB)) 64 hw_queue_depth=1
 dmsetup create logged --table \
 	"0 $(((META_MB + DATA_MB) * 2048)) log-writes $REPLY /dev/ram0"
 at_exit dmsetup remove --retry logged

@@ -10,9 +10,9 @@
 
 . "${0%/*}/lib.sh"
 
-few=10000
-many=$(by_speed 1000000 100000)
-rounds=21
+few=$(by_speed 10000 5000)
+many=$(by_speed 1000000 50000)
+rounds=$(by_speed 21 5)
 
 # The data itself is dropped, all but the store's label at its beginning: the
 # maps are what this is about.
