@@ -54,14 +54,22 @@ static bool put_options(struct sk_buff *skb, struct cpblk_store *s)
 	return true;
 }
 
-static bool put_store(struct sk_buff *skb, struct cpblk_store *s)
+/* Why the store is read-only. */
+static noinline_for_stack bool put_error(struct sk_buff *skb, struct cpblk_store *s,
+					 const struct cpb_status *st)
 {
 	char error[CPBLK_ERROR_LEN];
+
+	cpblk_store_error(s, st, error);
+	return cpblk_put_str(skb, CPBLK_A_ERROR, error);
+}
+
+static bool put_store(struct sk_buff *skb, struct cpblk_store *s)
+{
 	struct cpb_status st;
 	u32 state;
 
 	cpb_status(s->engine, &st);
-	cpblk_store_error(s, &st, error);
 	if (st.error[0])
 		state = CPBLK_STATE_FAILED;
 	else
@@ -71,7 +79,7 @@ static bool put_store(struct sk_buff *skb, struct cpblk_store *s)
 	       cpblk_put_str(skb, CPBLK_A_META_PATH, s->meta_path) &&
 	       cpblk_put_str(skb, CPBLK_A_DATA_PATH, s->data_path) &&
 	       !nla_put_u32(skb, CPBLK_A_STATE, state) &&
-	       (!st.error[0] || cpblk_put_str(skb, CPBLK_A_ERROR, error)) &&
+	       (!st.error[0] || put_error(skb, s, &st)) &&
 	       !nla_put_u32(skb, CPBLK_A_CHUNK_SIZE, 1U << s->chunk_shift) &&
 	       cpblk_put_sizes(skb, s, &st) &&
 	       cpblk_put_u64(skb, CPBLK_A_META_USED,

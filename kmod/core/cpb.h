@@ -140,7 +140,7 @@ struct cpb_status {
 	u64 reads, read_misses, commits, journal_commits, blocks_written;
 	u64 journal_blocks_written, reap_steps, blocks_touched;
 	bool readonly;
-	char error[CPB_ERROR_LEN];	/* why it is read-only */
+	const char *error;		/* why it is read-only, or ""; the store's own */
 };
 
 /** cpb_status() - fill @st  [any] */

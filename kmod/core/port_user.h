@@ -13,7 +13,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <linux/types.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>

@@ -413,8 +413,7 @@ void cpb_status(struct cpb_store *s, struct cpb_status *st)
 	st->reap_steps = READ_ONCE(s->nr_steps);
 	st->blocks_touched = READ_ONCE(s->nr_touched);
 	st->readonly = s->broken || !s->writable;
-	if (s->broken)
-		memcpy(st->error, s->error, sizeof(st->error));
+	st->error = smp_load_acquire(&s->broken) ? s->error : "";
 }
 
 /* ---- Lists ---- */
