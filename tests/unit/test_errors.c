@@ -352,3 +352,72 @@ Test(errors, no_commit_after_a_failed_flush)
 	cr_assert_eq(holds(&r, r.state[0]), 1);
 	end(&r);
 }
+
+/* ---- Several volumes ---- */
+
+struct team {
+	struct run r;
+	struct cpb_volume *v[2];
+	u64 first[2];
+};
+
+/* What is done with all of them at once, so that it is done or not as a whole. */
+static int together(struct team *t, unsigned int i)
+{
+	static const char * const names[] = { "fork1", "fork2" };
+	struct cpb_point *p[2] = { cpb_point_by_id(t->r.s, t->first[0]),
+				   cpb_point_by_id(t->r.s, t->first[1]) };
+	u8 uuids[2][CPB_UUID_LEN] = { "one", "two" };
+	struct cpb_store *s = t->r.s;
+	struct cpb_volume *forks[2];
+	u64 ids[2];
+
+	switch (i) {
+	case 0:
+		return cpb_snap(s, t->v, 2, "both", "", 0, ids, NULL);
+	case 1:
+		return cpb_restore_many(s, t->v, p, 2, true, ids, NULL);
+	case 2:
+		return cpb_fork_many(s, p[0], names, uuids[0], 2, 0, forks, NULL);
+	case 3:
+		return cpb_set_group(s, t->v, 2, "group", NULL);
+	case 4:
+		return cpb_hold(s, p[0], "a reason", NULL);
+	default:
+		return cpb_unhold(s, p[0], NULL);
+	}
+}
+
+Test(errors, memory_of_many)
+{
+	struct cpb_status was, st;
+	unsigned int i, failed = 0;
+	struct team t;
+	long n;
+	int err;
+
+	begin(&t.r);
+	t.v[0] = t.r.v;
+	cr_assert_eq(cpb_create(t.r.s, "other", SIZE << CPB_CHUNK_SHIFT_MIN, uuid, 0,
+				&t.v[1], NULL), 0);
+	cr_assert_eq(cpb_snap(t.r.s, t.v, 2, "first", "", 0, t.first, NULL), 0);
+	for (i = 0; i < 6; i++) {
+		cpb_status(t.r.s, &was);
+		for (n = 0, err = -ENOMEM; err == -ENOMEM && n < 60; n++) {
+			port_alloc_budget = n;
+			err = together(&t, i);
+			port_alloc_budget = -1;
+			failed += err == -ENOMEM;
+			cpb_status(t.r.s, &st);
+			if (err && (st.nr_volumes != was.nr_volumes ||
+				    st.nr_checkpoints != was.nr_checkpoints ||
+				    st.next_id != was.next_id))
+				cr_assert_fail("step %u: a part of it was done", i);
+		}
+		cr_assert_eq(err, 0, "step %u: error %d", i, err);
+	}
+	cr_assert_gt(failed, 10);
+	sim_idle(t.r.s);
+	sim_check(t.r.s);
+	end(&t.r);
+}
