@@ -38,9 +38,9 @@
 static unsigned int step_entries(struct cpb_store *s)
 {
 	u64 each = 4 * (s->dead.level + 2);
+	u64 fit = div64_u64(cpb_blocks_available(s), each);
 
-	return min(max(div64_u64(cpb_blocks_available(s), each), 2ULL),
-		   (u64)STEP_ENTRIES);
+	return min_t(u64, max_t(u64, fit, 2), STEP_ENTRIES);
 }
 
 static u64 list_key(const struct cpb_deadset *d, unsigned int kind)

@@ -413,6 +413,7 @@ void cpb_status(struct cpb_store *s, struct cpb_status *st)
 	st->reap_steps = READ_ONCE(s->nr_steps);
 	st->blocks_touched = READ_ONCE(s->nr_touched);
 	st->readonly = s->broken || !s->writable;
+	/* After cpb_break() has written the text. */
 	st->error = smp_load_acquire(&s->broken) ? s->error : "";
 }
 

@@ -19,12 +19,13 @@ static int open_one(const char *path, const char *what, bool write, int *fd,
 {
 	char use[USE_MAX], name[CPBLK_DEVICE_MAX + 1] = "";
 	struct stat st;
-	int rc;
+	int rc = stat(path, &st);
 
 	/* Block devices that are mounted or held don't open with O_EXCL. */
-	if (stat(path, &st) ||
-	    (*fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC |
-			(S_ISBLK(st.st_mode) ? O_EXCL : 0))) < 0) {
+	if (!rc)
+		*fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC |
+			   (S_ISBLK(st.st_mode) ? O_EXCL : 0));
+	if (rc || *fd < 0) {
 		if (errno != EBUSY)
 			return refuse("cannot open %s: %s", path, strerror(errno));
 		device_name(st.st_rdev, name);
