@@ -99,10 +99,7 @@ static struct json_object *json_member(const struct cpblk_member *m)
 	json_put_string(o, "device", m->device);
 	json_put_string(o, "checkpoint", m->checkpoint);
 	json_put_number(o, "checkpoint_id", m->checkpoint_id);
-	json_object_object_add(o, "safety", m->safety_id ?
-			       json_object_new_string(m->safety) : NULL);
-	json_object_object_add(o, "safety_id", m->safety_id ?
-			       json_object_new_uint64(m->safety_id) : NULL);
+	json_put_safety(o, m->safety, m->safety_id);
 	json_put_number(o, "size", m->size);
 	json_put_number(o, "generation", m->generation);
 	return o;

@@ -59,6 +59,12 @@ static void put_uuid(struct json_object *o, const uint8_t *uuid)
 	json_put_string(o, "uuid", show_uuid(uuid, text));
 }
 
+void json_put_safety(struct json_object *o, const char *name, uint64_t id)
+{
+	json_object_object_add(o, "safety", id ? json_object_new_string(name) : NULL);
+	json_object_object_add(o, "safety_id", id ? json_object_new_uint64(id) : NULL);
+}
+
 static struct json_object *json_counters(const struct cpblk_store_info *s)
 {
 	static const char *const names[CPBLK_COUNTER_MAX + 1] = {

@@ -55,10 +55,7 @@ static int report_json(const struct cpblk_volume_info *v,
 	json_put_string(o, "device", v->device);
 	json_put_string(o, "checkpoint", checkpoint_label(c, label));
 	json_put_number(o, "checkpoint_id", c->id);
-	json_object_object_add(o, "safety", r->safety_id ?
-			       json_object_new_string(r->safety) : NULL);
-	json_object_object_add(o, "safety_id", r->safety_id ?
-			       json_object_new_uint64(r->safety_id) : NULL);
+	json_put_safety(o, r->safety, r->safety_id);
 	json_put_number(o, "size", r->size);
 	json_put_number(o, "generation", r->generation);
 	json_put_number(o, "freeze_ns", r->freeze_ns);

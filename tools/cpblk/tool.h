@@ -320,6 +320,9 @@ struct json_object *json_new_volume(const struct cpblk_new_volume *v);
 void json_put_string(struct json_object *o, const char *key, const char *value);
 void json_put_number(struct json_object *o, const char *key, uint64_t value);
 
+/** json_put_safety() - add the safety checkpoint of a restore, null if @id is 0 */
+void json_put_safety(struct json_object *o, const char *name, uint64_t id);
+
 /** json_print() - print a value and let go of it; DONE or FAILED */
 int json_print(struct json_object *o, bool one_line);
 
