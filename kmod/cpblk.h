@@ -122,7 +122,8 @@ struct cpblk_store {
  * @volume_id: of the volume; of a checkpoint, the one it was made on
  * @volume_name: its name, empty if it was removed
  * @point_name: name of the checkpoint, empty if it is a volume's
- * @handshake: that goes on about its volume; store->op
+ * @handshake: that goes on about its volume; store->op, or nothing to see if there
+ *	is one
  * @uuid: the volume's
  */
 struct cpblk_disk {

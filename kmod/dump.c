@@ -161,7 +161,9 @@ static bool put_volume(struct sk_buff *skb, struct cpblk_store *s,
 	       cpblk_put_u64(skb, CPBLK_A_GENERATION, info->generation) &&
 	       (!d || (cpblk_put_str(skb, CPBLK_A_DEVICE, d->gd->disk_name) &&
 		       !nla_put_u32(skb, CPBLK_A_OPEN_COUNT,
-				    disk_openers(d->gd)))) &&
+				    disk_openers(d->gd)) &&
+		       !nla_put_u32(skb, CPBLK_A_HOOK_PENDING,
+				    READ_ONCE(d->handshake) ? 1 : 0))) &&
 	       cpblk_put_u64(skb, CPBLK_A_UNDO_ID, info->undo) &&
 	       cpblk_put_u64(skb, CPBLK_A_HEAD_ID, info->head.id) &&
 	       put_amounts(skb, s, &info->head) && put_policy(skb, &info->policy) &&

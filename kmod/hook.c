@@ -580,7 +580,7 @@ static void handshake_occupy(struct cpblk_handshake *h)
 	list_for_each_entry(d, &h->store->disks, list)
 		for (i = 0; d->volume && i < h->nr; i++)
 			if (d->volume_id == h->members[i].made.id)
-				d->handshake = h;
+				WRITE_ONCE(d->handshake, h);
 }
 
 /* Its volumes are free for others; store->op is held. */
@@ -590,7 +590,7 @@ static void handshake_leave(struct cpblk_handshake *h)
 
 	list_for_each_entry(d, &h->store->disks, list)
 		if (d->handshake == h)
-			d->handshake = NULL;
+			WRITE_ONCE(d->handshake, NULL);
 }
 
 /* All that is left to say, to the hooks first: they may have stopped something. */

@@ -172,6 +172,8 @@ struct cpblk_retention {
  * @uuid: its UUID
  * @flags: enum cpblk_volume_flags
  * @open_count: how many have the device open
+ * @hook_pending: an operation that hooks have a say in waits for them, or is being
+ *	done
  * @id: its number
  * @size: of the virtual disk
  * @created: when
@@ -194,6 +196,7 @@ struct cpblk_volume_info {
 	uint8_t uuid[CPBLK_UUID_LEN];
 	uint32_t flags;
 	uint32_t open_count;
+	uint32_t hook_pending;
 	uint64_t id;
 	uint64_t size;
 	uint64_t created;

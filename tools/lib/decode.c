@@ -53,6 +53,7 @@ static const struct cpblk_field volume_fields[] = {
 	BINARY(CPBLK_A_VOLUME_UUID, cpblk_volume_info, uuid),
 	U32(CPBLK_A_VOLUME_FLAGS, cpblk_volume_info, flags),
 	U32(CPBLK_A_OPEN_COUNT, cpblk_volume_info, open_count),
+	U32(CPBLK_A_HOOK_PENDING, cpblk_volume_info, hook_pending),
 	U64(CPBLK_A_VOLUME_ID, cpblk_volume_info, id),
 	U64(CPBLK_A_SIZE, cpblk_volume_info, size),
 	U64(CPBLK_A_CREATED, cpblk_volume_info, created),

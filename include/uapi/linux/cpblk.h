@@ -238,7 +238,8 @@ enum cpblk_hook_flags {
  * @CPBLK_A_DEADLINE: u64, until when an answer is waited for, by CLOCK_MONOTONIC
  * @CPBLK_A_PID: u32, process that registered a hook, or asked for an operation
  * @CPBLK_A_HOOK_PENDING: u32, operations under way that a hook was told to
- *	prepare for
+ *	prepare for; of a volume, those that wait for its hooks or are being done,
+ *	0 or 1
  */
 enum cpblk_attr {
 	CPBLK_A_UNSPEC,
