@@ -7,6 +7,8 @@
 #define CPBLK_COMPAT_H
 
 #include <linux/blkdev.h>
+#include <linux/file.h>
+#include <linux/net.h>
 #include <linux/shrinker.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
@@ -242,6 +244,21 @@ static inline struct nlattr **cpblk_dump_attrs(struct netlink_callback *cb)
 	return genl_info_dump(cb)->attrs;
 #else
 	return genl_dumpit_info(cb)->attrs;
+#endif
+}
+
+/**
+ * cpblk_get_file() - a reference to the file of an open socket; NULL: the last one is
+ * gone
+ *
+ * What keeps the socket from being orphaned must be held.
+ */
+static inline struct file *cpblk_get_file(struct socket *sock)
+{
+#if CPBLK_SINCE_6_12
+	return get_file_active(&sock->file);
+#else
+	return sock->file && get_file_rcu(sock->file) ? sock->file : NULL;
 #endif
 }
 

@@ -20,17 +20,20 @@
  * that, aborts it, and so does the end of the requester. Answers count only
  * from the hook's own socket with the token of that operation, once and in time;
  * all others are refused and change nothing. Sockets are compared as such and
- * not by their port, which another one may get.
+ * not by their port, which another one may get; for the same reason they are kept
+ * from being closed while something is sent to them.
  *
  * hooks_lock guards hooks and handshakes. It may be taken with store->op held,
  * and below it is store->disks_lock alone. What a handshake has of its request
  * belongs to its work.
  */
+#include <linux/file.h>
 #include <linux/netlink.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <net/sock.h>
 
+#include "compat.h"
 #include "event.h"
 #include "hook.h"
 #include "netlink.h"
@@ -149,6 +152,21 @@ static const char *operation_name(u32 operation)
 	return operation == CPBLK_HOOK_RESTORE ? "restore" : "checkpoint";
 }
 
+/*
+ * A socket has its port until it is closed, and then another one may get it. While
+ * its file is held it is not closed. NULL: it is.
+ */
+static struct file *hold_open(struct sock *sk)
+{
+	struct file *file = NULL;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	if (sk->sk_socket)
+		file = cpblk_get_file(sk->sk_socket);
+	read_unlock_bh(&sk->sk_callback_lock);
+	return file;
+}
+
 /* ---- Messages to hooks ---- */
 
 static struct sk_buff *message(u8 cmd, const struct cpblk_store *s, u64 hook,
@@ -166,16 +184,20 @@ static struct sk_buff *message(u8 cmd, const struct cpblk_store *s, u64 hook,
 	return NULL;
 }
 
-static int message_send(struct sk_buff *skb, void *head, bool ok,
-			const struct sock *sk, u32 portid)
+static int message_send(struct sk_buff *skb, void *head, bool ok, struct sock *sk,
+			u32 portid)
 {
-	/* The port of a closed socket may be another one's. */
-	if (!ok || sock_flag(sk, SOCK_DEAD)) {
+	struct file *file = ok ? hold_open(sk) : NULL;
+	int ret;
+
+	if (!file) {
 		nlmsg_free(skb);
 		return ok ? -ECONNREFUSED : -EMSGSIZE;
 	}
 	genlmsg_end(skb, head);
-	return genlmsg_unicast(sock_net(sk), skb, portid);
+	ret = genlmsg_unicast(sock_net(sk), skb, portid);
+	fput(file);
+	return ret;
 }
 
 static bool put_members(struct sk_buff *skb, const struct cpblk_handshake *h,
@@ -458,6 +480,32 @@ void cpblk_handshake_done(struct cpblk_handshake *h,
 	h->committed = true;
 }
 
+/**
+ * cpblk_handshake_reply() - send what a request is answered with
+ * @skb: complete; taken over
+ * @info: the request, which may have gone through a handshake
+ *
+ * Nobody waits for it any more if the requester closed its socket meanwhile; that
+ * is no error.
+ */
+int cpblk_handshake_reply(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cpblk_handshake *h = cpblk_handshake_of(info);
+	struct file *file;
+	int ret;
+
+	if (!h)
+		return genlmsg_reply(skb, info);
+	file = hold_open(h->sk);
+	if (!file) {
+		nlmsg_free(skb);
+		return 0;
+	}
+	ret = genlmsg_reply(skb, info);
+	fput(file);
+	return ret;
+}
+
 /** cpblk_hook_busy() - is a volume in a handshake other than @h? store->op is held */
 int cpblk_hook_busy(struct cpblk_disk *d, const struct cpblk_handshake *h, char *why)
 {
@@ -611,12 +659,17 @@ static void handshake_end(struct cpblk_handshake *h, const char *why)
 static void acknowledge(struct cpblk_handshake *h, int ret, const char *why)
 {
 	const struct nlmsghdr *nlh = h->info.nlhdr;
+	struct file *file;
 
-	if (sock_flag(h->sk, SOCK_DEAD) || (!ret && !(nlh->nlmsg_flags & NLM_F_ACK)))
+	if (!ret && !(nlh->nlmsg_flags & NLM_F_ACK))
+		return;
+	file = hold_open(h->sk);
+	if (!file)
 		return;
 	if (ret)
 		cpblk_nl_refuse(&h->extack, ret, why);
 	netlink_ack(h->skb, (struct nlmsghdr *)nlh, ret, &h->extack);
+	fput(file);
 }
 
 static void handshake_work(struct work_struct *work)

@@ -44,6 +44,7 @@ int cpblk_hook_ask(struct cpblk_store *s, struct genl_info *info,
 struct cpblk_handshake *cpblk_handshake_of(const struct genl_info *info);
 void cpblk_handshake_done(struct cpblk_handshake *h,
 			  const struct cpblk_member *members);
+int cpblk_handshake_reply(struct sk_buff *skb, struct genl_info *info);
 int cpblk_hook_busy(struct cpblk_disk *d, const struct cpblk_handshake *h, char *why);
 
 void cpblk_hook_volume_gone(struct cpblk_store *s, u64 volume_id, const char *name);

@@ -140,7 +140,7 @@ int cpblk_answer_end(struct cpblk_answer *a, struct genl_info *info, bool ok,
 {
 	if (ok) {
 		genlmsg_end(a->skb, a->head);
-		return genlmsg_reply(a->skb, info);
+		return cpblk_handshake_reply(a->skb, info);
 	}
 	return cpblk_answer_drop(a, cpblk_refuse(why, -EMSGSIZE,
 						 "the answer has no room"));
