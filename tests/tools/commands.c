@@ -105,7 +105,15 @@ Test(commands, hook)
 	cr_expect_eq(run("hook", "exec", "vm1", NULL), 2);
 	says(err, "which program?");
 	cr_expect_eq(run("hook", "both", "vm1", "true", NULL), 2);
-	says(err, "'both' is not exec");
+	says(err, "'both' is neither qemu nor exec");
+	cr_expect_eq(run("hook", "qemu", "vm1", NULL), 2);
+	says(err, "--qmp names its socket");
+	cr_expect_eq(run("hook", "qemu", "--qmp", "s", NULL), 2);
+	says(err, "which volumes?");
+	cr_expect_eq(run("hook", "qemu", "--qmp", "s", "--then", "go", "vm1", NULL), 2);
+	says(err, "'go' is none of reset, resume and stay");
+	cr_expect_eq(run("hook", "exec", "--qmp", "s", "vm1", "true", NULL), 2);
+	says(err, "an option that 'exec' does not have");
 	cr_expect_eq(run("hook", "exec", "--on", "boot", "vm1", "true", NULL), 2);
 	says(err, "'boot' is none of checkpoint");
 	cr_expect_eq(run("hook", "exec", "--timeout", "0", "vm1", "true", NULL), 2);

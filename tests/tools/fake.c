@@ -667,6 +667,12 @@ int cpblk_hook_next(struct cpblk *link, int timeout, struct cpblk_hook_event *ev
 	return asked(error, "hook next");
 }
 
+int cpblk_event_fd(struct cpblk *link)
+{
+	(void)link;
+	return -1;
+}
+
 void cpblk_hook_event_free(struct cpblk_hook_event *event)
 {
 	(void)event;

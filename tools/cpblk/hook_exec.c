@@ -10,19 +10,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "hook.h"
-
-uint64_t monotonic_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+#include "agent.h"
 
 static void set(const char *name, const char *value)
 {
@@ -75,7 +67,10 @@ static void set_facts(const struct cpblk_hook_event *event, const char *step,
 	}
 }
 
-/* The program with its output in a pipe, as a process group of its own. */
+/*
+ * The program with its output in a pipe, as a process group of its own. It does not
+ * outlive the agent.
+ */
 static pid_t start(char **program, const struct cpblk_hook_event *event,
 		   const char *step, uint64_t timeout, int *out)
 {
@@ -87,8 +82,9 @@ static pid_t start(char **program, const struct cpblk_hook_event *event,
 	child = fork();
 	if (!child) {
 		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		agent_child();
 		dup2(pipes[1], STDOUT_FILENO);
-		signal(SIGPIPE, SIG_DFL);
 		set_facts(event, step, timeout);
 		execvp(program[0], program);
 		dprintf(STDOUT_FILENO, "cannot run %s: %s\n", program[0],
@@ -105,10 +101,14 @@ static pid_t start(char **program, const struct cpblk_hook_event *event,
 	return child;
 }
 
-/* Reads until the output ends, and keeps its first line; false: out of time. */
+/*
+ * Reads until the output ends, and keeps its first line; false: out of time, or
+ * interrupted.
+ */
 static bool read_line(int out, uint64_t deadline, char *line, size_t size)
 {
 	struct pollfd poll_fd = { .fd = out, .events = POLLIN };
+	const int interrupts = agent_interrupts();
 	bool first = true;
 	size_t len = 0, i;
 	char part[256];
@@ -117,9 +117,9 @@ static bool read_line(int out, uint64_t deadline, char *line, size_t size)
 
 	for (;;) {
 		now = monotonic_ms();
-		if (now >= deadline)
+		if (now >= deadline || agent_interrupts() != interrupts)
 			return false;
-		if (poll(&poll_fd, 1, (int)(deadline - now)) <= 0)
+		if (agent_poll(&poll_fd, 1, (int)(deadline - now)) <= 0)
 			continue;
 		got = read(out, part, sizeof(part));
 		if (got <= 0)
@@ -134,13 +134,15 @@ static bool read_line(int out, uint64_t deadline, char *line, size_t size)
 	}
 }
 
-/* Until it has ended; false: out of time. */
+/* Until it has ended; false: out of time, or interrupted. */
 static bool wait_end(pid_t child, uint64_t deadline, int *status)
 {
+	const int interrupts = agent_interrupts();
+
 	while (!waitpid(child, status, WNOHANG)) {
-		if (monotonic_ms() >= deadline)
+		if (monotonic_ms() >= deadline || agent_interrupts() != interrupts)
 			return false;
-		usleep(5000);
+		agent_poll(NULL, 0, 5);
 	}
 	return true;
 }
@@ -149,10 +151,11 @@ static bool wait_end(pid_t child, uint64_t deadline, int *status)
  * Output may end before the program, or go on after it in a child of its own: what
  * counts is that the program ended, in time.
  */
-bool hook_run(char **program, const struct cpblk_hook_event *event, const char *step,
-	      uint64_t deadline, char reason[CPBLK_REASON_MAX + 1])
+static bool run(char **program, const struct cpblk_hook_event *event, const char *step,
+		uint64_t deadline, char reason[CPBLK_REASON_MAX + 1])
 {
 	char line[CPBLK_REASON_MAX + 1] = "";
+	int interrupts = agent_interrupts();
 	uint64_t now = monotonic_ms();
 	int out, status = 0;
 	bool in_time;
@@ -172,7 +175,9 @@ bool hook_run(char **program, const struct cpblk_hook_event *event, const char *
 		/* It may have left its group. */
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
-		snprintf(reason, CPBLK_REASON_MAX + 1, "%.60s took too long", program[0]);
+		snprintf(reason, CPBLK_REASON_MAX + 1, "%.60s %s", program[0],
+			 agent_interrupts() == interrupts ? "took too long" :
+			 "was interrupted");
 		return false;
 	}
 	fflush(stdout);
@@ -187,4 +192,28 @@ bool hook_run(char **program, const struct cpblk_hook_event *event, const char *
 		snprintf(reason, CPBLK_REASON_MAX + 1, "%.60s died of signal %d",
 			 program[0], WTERMSIG(status));
 	return false;
+}
+
+static bool prepare(struct agent *a, const struct cpblk_hook_event *event,
+		    uint64_t deadline, char reason[CPBLK_REASON_MAX + 1])
+{
+	return run(a->data, event, "prepare", deadline, reason);
+}
+
+static void ended(struct agent *a, const struct cpblk_hook_event *event, bool done)
+{
+	const char *step = done ? "committed" : "aborted";
+	char reason[CPBLK_REASON_MAX + 1] = "";
+
+	if (!run(a->data, event, step, monotonic_ms() + a->hook.timeout, reason))
+		agent_say(event, "%s: %s", step, show_text(reason));
+}
+
+int hook_exec(struct agent *a, char **program)
+{
+	static const struct agent_kind kind = { .prepare = prepare, .ended = ended };
+
+	a->kind = &kind;
+	a->data = program;
+	return agent_run(a);
 }

@@ -12,13 +12,20 @@ declare -A GUEST_PID
 # times quicker than to emulate an emulator.
 modprobe kvm-amd 2>/dev/null || modprobe kvm-intel 2>/dev/null || true
 
-# guest_start NAME DISK...: its disks are /dev/vda and on, the first one with its
-# root filesystem. $GUESTS/NAME has log, what it says, and events, what QEMU does;
+# guest_start [-b] NAME DISK...: its disks are /dev/vda and on, the first one with its
+# root filesystem; -b: a bare machine, whose firmware finds nothing to boot. $GUESTS/NAME has log, what it says, and events, what QEMU does;
 # qmp and agent are sockets.
 guest_start()
 {
-	local name=$1 dir=$GUESTS/$1 disk disks=()
+	local name dir disk disks=() kernel=(-kernel "$NESTED/kernel" -append
+		"console=ttyS0 quiet root=/dev/vda rw init=/recorder tsc=reliable no_timer_check panic=1")
 
+	if [ "$1" = -b ]; then
+		kernel=()
+		shift
+	fi
+	name=$1
+	dir=$GUESTS/$name
 	shift
 	rm -rf "$dir"
 	mkdir -p "$dir"
@@ -32,8 +39,7 @@ guest_start()
 	qemu-system-x86_64 \
 		-machine q35,sata=off,smbus=off,usb=off,i8042=off \
 		-accel kvm -accel tcg -cpu qemu64 -nodefaults -no-user-config -display none -m 64 \
-		-bios qboot.rom -kernel $NESTED/kernel \
-		-append "console=ttyS0 quiet root=/dev/vda rw init=/recorder tsc=reliable no_timer_check panic=1" \
+		-bios qboot.rom "${kernel[@]}" \
 		-chardev "pipe,id=serial,path=$dir/serial" -serial chardev:serial \
 		-chardev "pipe,id=events,path=$dir/events" \
 		-mon chardev=events,mode=control \

@@ -5,13 +5,16 @@
  *
  *	guestdisk pairs STORE A B TRIES [--apart]
  *	guestdisk fill DEVICE COUNT
+ *	guestdisk restore STORE VOLUME CHECKPOINT
  *
  * "pairs" takes checkpoints of two volumes together while the guest writes to
  * them in turn, and looks at each pair: B must have the record that A has, or the
  * one before. --apart takes one after the other instead, to see that fail.
- * "fill" wants the first COUNT large records on a device.
+ * "fill" wants the first COUNT large records on a device. "restore" does that, and
+ * prints when it asked for it, in microseconds: to start a program takes longer.
  */
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../nested/record.h"
@@ -117,6 +120,25 @@ static int fill(const char *path, unsigned long count)
 	return 0;
 }
 
+static int restore(const char *store, const char *volume, const char *point)
+{
+	struct cpblk *link = must_connect();
+	struct cpblk_checkpoint_info info;
+	struct cpblk_restored restored;
+	struct cpblk_error err;
+	struct timespec now;
+
+	if (cpblk_checkpoint_get(link, store, volume, point, 0, &info, &err))
+		die("no such checkpoint: %s", err.text);
+	clock_gettime(CLOCK_REALTIME, &now);
+	printf("%lld\n", now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+	if (cpblk_restore(link, store, volume, info.id, CPBLK_RESTORE_NO_SAFETY, NULL,
+			  &restored, &err))
+		die("cannot restore: %s", err.text);
+	cpblk_disconnect(link);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 6 && !strcmp(argv[1], "pairs"))
@@ -125,5 +147,7 @@ int main(int argc, char **argv)
 			     argc > 6 && !strcmp(argv[6], "--apart"));
 	if (argc == 4 && !strcmp(argv[1], "fill"))
 		return fill(argv[2], number(argv[3]));
-	die("usage: guestdisk pairs STORE A B TRIES [--apart] | fill DEVICE COUNT");
+	if (argc == 5 && !strcmp(argv[1], "restore"))
+		return restore(argv[2], argv[3], argv[4]);
+	die("usage: guestdisk pairs STORE A B TRIES [--apart] | fill DEVICE COUNT | restore STORE VOLUME CHECKPOINT");
 }
