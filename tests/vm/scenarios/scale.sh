@@ -10,8 +10,8 @@
 
 . "${0%/*}/lib.sh"
 
-few=$(by_speed 10000 5000)
-many=$(by_speed 1000000 50000)
+few=$(by_speed 10000 2000)
+many=$(by_speed 1000000 20000)
 rounds=$(by_speed 21 5)
 
 # The data itself is dropped, all but the store's label at its beginning: the
