@@ -10,6 +10,10 @@
 
 . "${0%/*}/lib.sh"
 
+# Seconds: for what needs no time at all, and for a program that must not be cut short.
+PATIENCE=$(by_speed 10 60)
+TIMEOUT=$(by_speed 5 15)
+
 make_store tank 64 256
 cpblk create vm1 32M
 dev=$(dev_for vm1)
@@ -38,13 +42,13 @@ agent()
 	cpblk hook exec "$@" vm1 -- /tmp/program -x >/tmp/agent 2>&1 &
 	AGENT=$!
 	at_exit stop $AGENT
-	wait_for 10 grep -q '^answering for vm1 of store tank' /tmp/agent
+	wait_for "$PATIENCE" grep -q '^answering for vm1 of store tank' /tmp/agent
 }
 
 # step LINE: it was run for this.
 step()
 {
-	wait_for 10 grep -qx "$1 -x" /tmp/steps || fail "no '$1': $(cat /tmp/steps /tmp/agent)"
+	wait_for "$PATIENCE" grep -qx "$1 -x" /tmp/steps || fail "no '$1': $(cat /tmp/steps /tmp/agent)"
 }
 
 write()
@@ -61,7 +65,7 @@ reads()
 	[ "$has" = "$1" ] || fail "the disk has '$has', not '$1'"
 }
 
-agent --timeout 5
+agent --timeout "$TIMEOUT"
 write old
 cpblk snap vm1@a
 step "prepare checkpoint tank vm1 $dev a 0"
@@ -86,20 +90,49 @@ expect_fail 'refuses: /tmp/program died of signal 9' cpblk restore vm1@a
 echo 'sleep 60' >/tmp/answer
 start=$SECONDS
 expect_fail 'refuses: /tmp/program took too long' cpblk restore vm1@a
-[ $((SECONDS - start)) -lt 20 ] || fail "it took $((SECONDS - start)) s to refuse"
+[ $((SECONDS - start)) -lt $((TIMEOUT + 15)) ] || fail "it took $((SECONDS - start)) s to refuse"
 reads new
 ok "the program refuses by its exit code, also if it dies or hangs"
 
-echo 'touch /tmp/asked; sleep 20' >/tmp/answer
-rm -f /tmp/asked
-cpblk restore vm1@a >/tmp/said 2>&1 &
-restore=$!
-wait_for 10 test -e /tmp/asked
-stop $AGENT
-rc=0
-wait $restore || rc=$?
-[ $rc = 1 ] || fail "exit code $rc without the agent: $(cat /tmp/said)"
-reads new
+# ended PID: no such process runs; its parent may not have seen that
+ended()
+{
+	! grep -q '^State:.*[^Z] (' "/proc/$1/status" 2>/dev/null
+}
+
+# caught SIGNAL: the agent gets it while its program runs for a restore, which fails
+caught()
+{
+	local restore rc=0
+
+	write new
+	rm -f /tmp/asked
+	: >/tmp/steps
+	cpblk restore vm1@a >/tmp/said 2>&1 &
+	restore=$!
+	wait_for "$PATIENCE" test -e /tmp/asked
+	kill "-$1" $AGENT
+	wait $restore || rc=$?
+	[ $rc = 1 ] || fail "exit code $rc without the agent: $(cat /tmp/said)"
+	reads new
+}
+
+# shellcheck disable=SC2016 # for the program
+echo 'sleep 1000 & echo $$ $! >/tmp/running; touch /tmp/asked; wait' >/tmp/answer
+caught TERM
+grep "refuses: /tmp/program was interrupted" /tmp/said
+step "aborted restore tank vm1 $dev a 1"
+wait $AGENT || fail "exit code $? of an agent that was interrupted"
+read -r program child </tmp/running
+wait_for "$PATIENCE" ended "$program"
+wait_for "$PATIENCE" ended "$child"
+ok "an agent that is interrupted ends its program, and that hears so"
+
+agent --timeout "$TIMEOUT"
+caught KILL
+read -r program child </tmp/running
+wait_for "$PATIENCE" ended "$program"
+kill "$child"
 cpblk restore vm1@a
 reads old
 ok "if the agent dies, the operation is aborted, and the next one is free"
@@ -107,13 +140,13 @@ ok "if the agent dies, the operation is aborted, and the next one is free"
 : >/tmp/answer
 : >/tmp/steps
 write new
-agent --on restore --timeout 1 --go-on
+agent --on restore --timeout "$(by_speed 1 8)" --go-on
 kill -STOP $AGENT
 cpblk restore vm1@a
 kill -CONT $AGENT
 reads old
 cpblk snap vm1@b
-wait_for 10 grep -q '^committed restore' /tmp/steps
+wait_for "$PATIENCE" grep -q '^committed restore' /tmp/steps
 ! grep checkpoint /tmp/steps || fail "asked about what it did not want to hear of"
 stop $AGENT
 ok "a silent agent does not stop what it wants to go on"
