@@ -11,14 +11,17 @@
  *
  * Prints how many faults were played, and after how many something was stuck.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <sys/syscall.h>
 
 #include "prog.h"
@@ -44,6 +47,7 @@ static uint64_t base, generation, last_token;
 static char name[32], text[CPBLK_ERROR_MAX + 1];
 static pid_t requester;
 static int result_fd = -1, result;
+static uint32_t *request_port;	/* of the requester, in memory that both have */
 
 #define must(call)							\
 	do {								\
@@ -103,10 +107,14 @@ static void request(void)
 		struct cpblk *link = must_connect();
 		struct cpblk_restored restored;
 		struct cpblk_error err = { 0 };
+		struct sockaddr_nl address;
+		socklen_t len = sizeof(address);
 
 		/* Or the hooks' sockets would live as long as this. */
 		cpblk_disconnect(hook.link);
 		cpblk_disconnect(second.link);
+		getsockname(cpblk_event_fd(link), (struct sockaddr *)&address, &len);
+		*request_port = address.nl_pid;
 		if (operation == CPBLK_HOOK_RESTORE)
 			cpblk_restore(link, store, volume, base,
 				      CPBLK_RESTORE_NO_SAFETY, NULL, &restored, &err);
@@ -555,6 +563,48 @@ static void play_deaf(void)
 		stuck++;
 }
 
+/* ---- A requester that is gone, and who has its port then ---- */
+
+/* How often: at another moment each time. */
+#define TAKEOVERS	15
+
+/* A socket with the port that the requester has, as soon as it lets go of it. */
+static int take_port(void)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_pid = *request_port };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+	unsigned int tries;
+
+	for (tries = 0; tries < 1000000; tries++)
+		if (!bind(fd, (struct sockaddr *)&address, sizeof(address)))
+			return fd;
+	die("%s: the port stays in use", playing);
+}
+
+static void play_takeover(void)
+{
+	struct pollfd stranger = { .events = POLLIN };
+	int n;
+
+	playing = "a port's next owner";
+	for (n = 0; n < TAKEOVERS; n++) {
+		begin(LONG);
+		no_fault();
+		usleep((unsigned int)n * 200);
+		kill(requester, SIGKILL);
+		stranger.fd = take_port();
+		while (!second.ended && hear(&second, PATIENT) > 0)
+			;
+		if (poll(&stranger, 1, 20))
+			complain("it was sent what the requester had asked for");
+		close(stranger.fd);
+		result_of_request();
+		check_told(&second, was_done());
+		is_stuck();
+	}
+	faults++;
+}
+
 int main(int argc, char **argv)
 {
 	const char *volumes[1];
@@ -567,6 +617,10 @@ int main(int argc, char **argv)
 	volume = argv[2];
 	other = argv[3];
 	volumes[0] = volume;
+	request_port = mmap(NULL, sizeof(*request_port), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (request_port == MAP_FAILED)
+		die("no memory");
 	control = must_connect();
 	must(cpblk_snap(control, store, &snap, err));
 	base = snap.taken[0].id;
@@ -576,6 +630,8 @@ int main(int argc, char **argv)
 			for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 				play(i);
 			play_deaf();
+			if (!flags)
+				play_takeover();
 		}
 	}
 	printf("%u faults, %u stuck, %u complaints\n", faults, stuck, wrong);
