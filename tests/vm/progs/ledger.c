@@ -74,7 +74,8 @@ struct worker {
 struct ledger {
 	struct ledger_setup setup;
 	struct cpblk *link;
-	atomic_bool cut;
+	atomic_bool cut, may_fail;
+	atomic_uint failed;
 	atomic_ullong clock;
 	atomic_uint seq;
 	uint64_t rnd;
@@ -362,7 +363,8 @@ static void *work(void *arg)
 		s->submit = ++l->clock;
 		w->nr_steps++;
 		if (perform(w, s, &err)) {
-			if (l->cut)
+			l->failed++;
+			if (l->cut || l->may_fail)
 				return NULL;
 			die("%s: %s failed: %s", w->volume, kinds[s->kind], err.text);
 		}
@@ -379,6 +381,8 @@ void ledger_start(struct ledger *l, unsigned int steps)
 	unsigned int i;
 
 	l->cut = false;
+	l->may_fail = false;
+	l->failed = 0;
 	for (i = 0; i < l->setup.workers; i++) {
 		struct worker *w = &l->w[i];
 		char path[64];
@@ -396,6 +400,16 @@ void ledger_start(struct ledger *l, unsigned int steps)
 void ledger_cut(struct ledger *l)
 {
 	l->cut = true;
+}
+
+void ledger_may_fail(struct ledger *l)
+{
+	l->may_fail = true;
+}
+
+bool ledger_failed(struct ledger *l)
+{
+	return l->failed == l->setup.workers;
 }
 
 void ledger_join(struct ledger *l)
@@ -658,6 +672,24 @@ unsigned int ledger_verify(struct ledger *l, bool (*seen)(uint32_t nr), bool all
 		for (j = 0; j < l->setup.workers; j++)
 			if (i != j)
 				compare_cut(&l->w[i], &l->w[j]);
+	return l->complaints;
+}
+
+unsigned int ledger_verify_complete(struct ledger *l)
+{
+	unsigned int i;
+
+	l->complaints = 0;
+	for (i = 0; i < l->setup.workers; i++) {
+		struct worker *w = &l->w[i];
+
+		/* At most the last one failed. */
+		w->must = w->nr_steps;
+		if (w->must && !w->steps[w->must - 1].complete)
+			w->must--;
+		find(w);
+		match(w);
+	}
 	return l->complaints;
 }
 

@@ -54,12 +54,25 @@ void ledger_cut(struct ledger *l);
 void ledger_join(struct ledger *l);
 
 /*
+ * From now on a step may fail, which ends its worker. ledger_failed(): have all
+ * of them?
+ */
+void ledger_may_fail(struct ledger *l);
+bool ledger_failed(struct ledger *l);
+
+/*
  * Compares the open store with the ledger. What must be there is what was acknowledged as durable; with @seen, only those steps for
  * whose number from on_durable() it answers true. @all: look at the content of
  * all checkpoints and not of one for each worker. Return: what is wrong (it is
  * printed), 0 for a right store.
  */
 unsigned int ledger_verify(struct ledger *l, bool (*seen)(uint32_t nr), bool all);
+
+/*
+ * The same of a store that was not closed since: all that was completed must be
+ * there. It does not look into checkpoints.
+ */
+unsigned int ledger_verify_complete(struct ledger *l);
 
 /* The store is open, and was found right: the ledger goes on from what it has. */
 void ledger_adopt(struct ledger *l);

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# I/O errors on both devices, at every kind of block, while volumes are written
+# to, checkpointed, restored, forked and deleted: what was completed is read on,
+# a store that can't be written any more is read-only and says so once, and
+# without the errors it opens, is whole, and has what was acknowledged.
+# progs/errors.c has the list, progs/ledger.h says what is compared.
+#
+# timeout: 240
+# kernels: 6.1 6.12
+# modules: null_blk dm-mod dm-flakey
+# programs: errors
+
+. "${0%/*}/lib.sh"
+
+# slice NAME DISK: all of the disk, as /dev/mapper/NAME
+slice()
+{
+	dmsetup create "$1" --table "0 $(blockdev --getsz "$2") linear $2 0"
+	at_exit dmsetup remove --retry "$1"
+}
+
+make_null_blk meta-disk 16
+meta=$REPLY
+make_null_blk data-disk 16
+data=$REPLY
+slice err-meta "$meta"
+slice err-data "$data"
+
+# Grace periods are most of what opening and closing takes.
+echo 1 >/sys/kernel/rcu_expedited
+at_exit eval "echo 0 >/sys/kernel/rcu_expedited"
+
+cpblk format err /dev/mapper/err-meta /dev/mapper/err-data
+cpblk open /dev/mapper/err-meta /dev/mapper/err-data
+cpblk events >/tmp/events &
+events=$!
+said=$(dmesg | grep -c 'store err is read-only now' || :)
+rc=0
+# Each takes seconds: all of them on one kernel, some on the other.
+every=3
+[[ $(uname -r) != 6.12.* ]] || every=1
+errors err err-meta err-data "$meta" "$data" "$(seed)" $every \
+	>/tmp/errors 2>&1 || rc=$?
+kill $events
+wait $events || :
+cat /tmp/errors
+last=$(tail -n 1 /tmp/errors)
+[[ $last =~ ^([0-9]+)\ faults,\ ([0-9]+)\ read-only,\ ([0-9]+)\ violations$ ]] ||
+	fail "errors did not get to its end: $last"
+figure error_points "${BASH_REMATCH[1]}"
+figure error_violations "${BASH_REMATCH[3]}"
+[ $rc = 0 ] || fail "${BASH_REMATCH[3]} violations"
+broken=${BASH_REMATCH[2]}
+
+# Once for each time; opening and closing with a fault may have added some.
+said=$(($(dmesg | grep -c 'store err is read-only now') - said))
+[ $said -ge "$broken" ] || fail "the kernel log says $said times what happened $broken times"
+told=$(grep -c store-failed /tmp/events)
+[ "$told" = $said ] || fail "$told events for $said lines in the kernel log"
+ok "$broken times read-only, each said once"
+
+cpblk open /dev/mapper/err-meta /dev/mapper/err-data
+finish_store err /dev/mapper/err-meta /dev/mapper/err-data
