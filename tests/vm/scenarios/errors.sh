@@ -8,7 +8,6 @@
 # progs/errors.c has the list, progs/ledger.h says what is compared.
 #
 # timeout: 240
-# kernels: 6.1 6.12
 # modules: null_blk dm-mod dm-flakey
 # programs: errors
 
@@ -40,7 +39,7 @@ said=$(dmesg | grep -c 'store err is read-only now' || :)
 rc=0
 # Each takes seconds: all of them on one kernel, some on the other.
 every=3
-[[ $(uname -r) != 6.12.* ]] || every=1
+[[ $(uname -r) != 6.12.* ]] || every=$(by_speed 1 6)
 errors err err-meta err-data "$meta" "$data" "$(seed)" $every \
 	>/tmp/errors 2>&1 || rc=$?
 kill $events

@@ -7,7 +7,7 @@
 #
 # timeout: 300
 # modules: loop
-# kernels: 6.12
+# kernels: 6.1 6.12
 
 . "${0%/*}/lib.sh"
 
