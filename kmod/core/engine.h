@@ -658,6 +658,7 @@ int cpb_label_check(struct cpb_store *s, char *why);
 int cpb_space_init(struct cpb_store *s, unsigned int ncpus);
 void cpb_space_exit(struct cpb_store *s);
 u64 cpb_blocks_reserved(struct cpb_store *s);
+void cpb_write_ended(struct cpb_store *s);
 int cpb_space_take(struct cpb_store *s, u64 run);
 void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs);
 int cpb_space_apply(struct cpb_store *s, struct cpb_txn *t);

@@ -88,9 +88,8 @@ typedef struct {
 #define atomic_long_read(a)	__atomic_load_n(&(a)->counter, __ATOMIC_RELAXED)
 #define atomic_long_set(a, v)	__atomic_store_n(&(a)->counter, v, __ATOMIC_RELAXED)
 #define atomic_long_add(v, a)	__atomic_fetch_add(&(a)->counter, v, __ATOMIC_SEQ_CST)
-#define atomic_long_sub(v, a)	__atomic_fetch_sub(&(a)->counter, v, __ATOMIC_SEQ_CST)
 #define atomic_long_inc(a)	atomic_long_add(1, a)
-#define atomic_long_dec(a)	atomic_long_sub(1, a)
+#define atomic_long_dec_return(a)	__atomic_sub_fetch(&(a)->counter, 1, __ATOMIC_SEQ_CST)
 
 /* ---- Lists ---- */
 
@@ -188,6 +187,7 @@ typedef pthread_mutex_t port_mutex_t;
 typedef int port_wait_t;
 #define port_wait_init(w)	((void)(w))
 #define port_wait_wake(w)	((void)(w))
+#define port_wait_active(w)	((void)(w), false)
 #define port_wait_event(w, c)	do { while (!(c)) sched_yield(); } while (0)
 
 typedef unsigned int port_seq_t;

@@ -228,6 +228,15 @@ u64 cpb_blocks_reserved(struct cpb_store *s)
 	       (atomic_long_read(&s->writes) + 1) * WRITE_BLOCKS;
 }
 
+/** cpb_write_ended() - one write fewer is under way; any context */
+void cpb_write_ended(struct cpb_store *s)
+{
+	/* A full barrier: who goes to sleep after this has seen the new number. */
+	atomic_long_dec_return(&s->writes);
+	if (unlikely(port_wait_active(&s->space.wait)))
+		port_wait_wake(&s->space.wait);
+}
+
 static bool blocks_short(struct cpb_store *s)
 {
 	return cpb_blocks_available(s) < cpb_blocks_reserved(s);
@@ -281,19 +290,40 @@ static bool gen_drained(struct cpb_store *s)
 	return drained;
 }
 
+/* Would the blocks suffice if nothing else were being written? */
+static bool writes_in_way(struct cpb_store *s)
+{
+	long writes = atomic_long_read(&s->writes);
+
+	return writes > 0 && cpb_blocks_available(s) + writes * WRITE_BLOCKS >=
+			     cpb_blocks_reserved(s);
+}
+
+/* Until one of the @writes under way has ended, or there is room again. */
+static void wait_for_writes(struct cpb_store *s, long writes)
+{
+	port_wait_event(&s->space.wait, atomic_long_read(&s->writes) < writes ||
+			(!blocks_short(s) && !chunks_short(&s->space)));
+}
+
 int cpb_write_wait(struct cpb_store *s)
 {
+	long writes;
 	int err;
 
 	for (;;) {
 		if (s->broken || !s->writable)
 			return -EROFS;
+		writes = atomic_long_read(&s->writes);
 		if (!blocks_short(s)) {
 			err = cpb_space_load(s);
 			if (err != -ENOSPC)
 				return err;
 			if (!chunks_short(&s->space))
 				return 0;
+		} else if (writes_in_way(s)) {
+			wait_for_writes(s, writes);
+			continue;
 		}
 		if (READ_ONCE(s->nr_runs) || READ_ONCE(s->nr_dead) || cpb_dirty(s)) {
 			err = cpb_commit(s);
@@ -311,8 +341,12 @@ int cpb_write_wait(struct cpb_store *s)
 		err = cpb_reap(s);
 		if (err < 0)
 			return err;
-		if (!err && !cpb_dirty(s))
+		if (err || cpb_dirty(s))
+			continue;
+		/* What these overwrite, or take in vain, may yet be free. */
+		if (!writes)
 			return -ENOSPC;
+		wait_for_writes(s, writes);
 	}
 }
 
@@ -333,7 +367,7 @@ void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run)
 	/* Before whoever asked for the write hears of it, and flushes. */
 	WRITE_ONCE(s->write_failed, true);
 	port_unlock(&sp->lock, flags);
-	atomic_long_dec(&s->writes);
+	cpb_write_ended(s);
 }
 
 /**

@@ -580,7 +580,7 @@ int cpb_write_end(struct cpb_volume *v, u64 vchunk, const struct cpb_run *run,
 		cpb_log_map(v, vchunk, packed);
 	port_unlock(&s->lock, flags);
 	if (!err)
-		atomic_long_dec(&s->writes);
+		cpb_write_ended(s);
 	return err;
 }
 

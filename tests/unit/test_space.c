@@ -3,6 +3,9 @@
  * Space: nothing reused too early, a full device, running out of metadata.
  */
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include "model.h"
 
@@ -66,6 +69,86 @@ Test(space, full_data)
 	cr_assert_eq(st.data_used, 280);
 	model_write(&m, 0, 0, 200);
 	model_compare(&m);
+	model_free(&m);
+}
+
+#define UNDER_WAY	20000
+
+struct under_way {
+	struct model *m;
+	struct cpb_run run[UNDER_WAY];
+	unsigned int nr;
+	bool waiting;
+	int err;
+};
+
+static void *wait_for_space(void *arg)
+{
+	struct under_way *w = arg;
+
+	__atomic_store_n(&w->waiting, true, __ATOMIC_RELEASE);
+	w->err = cpb_write_wait(w->m->s);
+	return NULL;
+}
+
+/* Begin writes until one has to wait, and end them while it does. */
+static void end_while_waiting(struct under_way *w, bool abort)
+{
+	struct cpb_volume *v = w->m->volume[0];
+	pthread_t thread;
+	struct cpb_run run;
+	u64 at;
+	int err;
+
+	w->nr = 0;
+	w->waiting = false;
+	/* For this there is a bitmap of chunks in memory, and it is the only one. */
+	model_write(w->m, 0, 0, 1);
+	while (!(err = cpb_write_begin(w->m->s, 0, 1, &run))) {
+		cr_assert_lt(w->nr, UNDER_WAY);
+		w->run[w->nr++] = run;
+	}
+	cr_assert_eq(err, -EAGAIN, "error %d", err);
+	cr_assert_gt(w->nr, 0);
+	cr_assert_eq(pthread_create(&thread, NULL, wait_for_space, w), 0);
+	while (!__atomic_load_n(&w->waiting, __ATOMIC_ACQUIRE))
+		sched_yield();
+	usleep(20000);
+	while (w->nr--) {
+		at = w->nr % w->m->size;
+		if (abort) {
+			cpb_write_abort(w->m->s, &w->run[w->nr]);
+			continue;
+		}
+		w->m->disk.data[w->run[w->nr].chunk] = w->m->next;
+		while ((err = cpb_write_end(v, at, &w->run[w->nr], NULL)) == -EAGAIN)
+			cr_assert_eq(cpb_prepare(v, at, 1), 0);
+		cr_assert_eq(err, 0, "write_end: %d", err);
+		w->m->head[0].content[at] = w->m->next++;
+	}
+	pthread_join(thread, NULL);
+	cr_assert_eq(w->err, 0, "waiting: %d", w->err);
+	model_compare(w->m);
+}
+
+/* What writes under way have taken is no reason to fail another one: it waits. */
+Test(space, writes_under_way)
+{
+	static struct under_way w;
+	struct model m;
+
+	w.m = &m;
+	/* Metadata is what runs out ... */
+	model_init(&m, 8, 4096, 30000, 500);
+	model_create(&m, 0);
+	end_while_waiting(&w, false);
+	end_while_waiting(&w, true);
+	model_free(&m);
+	/* ... and data. */
+	model_init(&m, 9, 65536, 600, 500);
+	model_create(&m, 0);
+	end_while_waiting(&w, false);
+	end_while_waiting(&w, true);
 	model_free(&m);
 }
 
