@@ -4,7 +4,7 @@
 # Filesystems of the host: frozen for a checkpoint and thawed whatever happens;
 # taken off for a restore and mounted again as they were, or not touched.
 #
-# timeout: 120
+# timeout: 180
 # modules: null_blk ext4 xfs dm-mod
 # programs: unshare
 
@@ -91,54 +91,73 @@ writable $mnt
 [ -e /tmp/thawing ] || fail "what another has frozen was thawed"
 # ... death while frozen, ...
 
-# frozen PATH: writing there is held back
+# frozen PATH: writing there is held back: it sleeps, and goes on sleeping
 frozen()
 {
-	local writer
+	local writer asleep=0 stat
 
 	dd if=/dev/zero of="$1/frozen" bs=4K count=1 status=none &
 	writer=$!
-	sleep 0.3
-	! kill -0 $writer 2>/dev/null || return 0
+	while [ $asleep -lt 5 ] && read -r stat <"/proc/$writer/stat"; do
+		case ${stat##*) } in
+		D*)	asleep=$((asleep + 1)) ;;
+		Z*)	break ;;
+		*)	asleep=0 ;;
+		esac
+		sleep 0.1
+	done 2>/dev/null
+	[ $asleep -lt 5 ] || return 0
 	wait $writer
 	return 1
 }
 
-# catch_frozen LIMIT: a snap that is stopped while it keeps $mnt.too frozen: $SNAP
-catch_frozen()
-{
-	local children try
+# A hook keeps it so: it is asked when the filesystem is frozen, and takes its time.
+cat >/tmp/hook <<'END'
+#!/bin/bash
+[ "$CPBLK_STEP" = prepare ] || exit 0
+: >/tmp/asked
+while [ -e /tmp/hold ]; do sleep 0.1; done
+rm /tmp/asked
+END
+chmod +x /tmp/hook
+cpblk hook exec --timeout 100 b -- /tmp/hook >/tmp/agent 2>&1 &
+agent=$!
+wait_for 30 grep -q '^answering for b of store host' /tmp/agent
 
-	for ((try = 0; try < 100; try++)); do
-		cpblk snap --freeze --freeze-limit "$1" b >/dev/null &
-		SNAP=$!
-		# Its child is what freezes.
-		children=
-		while [ -z "$children" ] && kill -0 $SNAP 2>/dev/null; do
-			read -r children <"/proc/$SNAP/task/$SNAP/children" || true
-		done 2>/dev/null
-		kill -STOP $SNAP 2>/dev/null || true
-		! frozen $mnt.too || return 0
-		kill -CONT $SNAP 2>/dev/null || true
-		wait $SNAP || true
-	done
-	fail "no snap was caught while it had frozen"
+# snap_slowly LIMIT: a snap that keeps $mnt.too frozen: $SNAP
+snap_slowly()
+{
+	: >/tmp/hold
+	cpblk snap --freeze --freeze-limit "$1" b >/dev/null &
+	SNAP=$!
+	wait_for 30 test -e /tmp/asked
+	frozen $mnt.too || fail "not frozen when hooks are asked"
+}
+
+let_hook_go()
+{
+	rm /tmp/hold
+	wait_for 30 test ! -e /tmp/asked
 }
 for signal in TERM KILL; do
-	catch_frozen 60
+	snap_slowly 60
 	kill -$signal $SNAP
-	kill -CONT $SNAP 2>/dev/null || true
-	wait $SNAP || true
-	wait_for 5 writable $mnt.too
+	! wait $SNAP || fail "SIG$signal did not end it"
+	wait_for 30 writable $mnt.too
+	let_hook_go
 	ok "thawed after SIG$signal"
 done
 
 # ... and the time limit, when the command itself cannot do anything.
-catch_frozen 2
-wait_for 5 writable $mnt.too
+snap_slowly 5
+kill -STOP $SNAP
+wait_for 30 writable $mnt.too
+let_hook_go
 kill -CONT $SNAP
 ! wait $SNAP || fail "it was not frozen until the end, and nothing is said of it"
 ok "thawed when the time limit had passed"
+kill $agent
+wait $agent || true
 
 # ---- Restoring beneath a mount
 
