@@ -68,31 +68,32 @@ expect_fail "holds no cpblk store" cpblk open "$spare" a.data
 expect_fail "No such file" cpblk open a.meta nosuch
 expect_fail "need a device each|in use" cpblk open a.meta a.meta
 expect_fail "neither" cpblk check a.meta /dev/null
-cp a.meta t.meta
-cp a.data t.data
-truncate -s 16M t.data
-expect_fail "small" cpblk open t.meta t.data
-expect_fail "small" cpblk check t.meta t.data
-truncate -s 32M t.data
-truncate -s 12M t.meta
-expect_fail "small" cpblk open t.meta t.data
-expect_fail "small" cpblk check t.meta t.data
-: >t.meta
-expect_fail "." cpblk open t.meta t.data
-expect_fail "." cpblk check t.meta t.data
+t=/tmp/t
+cp a.meta $t.meta
+cp a.data $t.data
+truncate -s 16M $t.data
+expect_fail "small" cpblk open $t.meta $t.data
+expect_fail "small" cpblk check $t.meta $t.data
+truncate -s 32M $t.data
+truncate -s 12M $t.meta
+expect_fail "small" cpblk open $t.meta $t.data
+expect_fail "small" cpblk check $t.meta $t.data
+: >$t.meta
+expect_fail "." cpblk open $t.meta $t.data
+expect_fail "." cpblk check $t.meta $t.data
 
 # A superblock of someone else's, one with a bad checksum, and both copies bad.
 # (The byte is behind the name: those of times may well be an x already.)
-cp a.meta t.meta
-mkfs.ext4 -q -F t.meta
-expect_fail "no cpblk store" cpblk open t.meta a.data
-cp a.meta t.meta
-printf x | dd of=t.meta bs=1 seek=150 conv=notrunc status=none
-cpblk check t.meta a.data
-printf x | dd of=t.meta bs=1 seek=$((256 * 4096 + 150)) conv=notrunc status=none
-expect_fail "neither superblock is valid" cpblk check t.meta a.data
-expect_fail "neither superblock is valid" cpblk open t.meta a.data
-rm t.meta t.data
+cp a.meta $t.meta
+mkfs.ext4 -q -F $t.meta
+expect_fail "no cpblk store" cpblk open $t.meta a.data
+cp a.meta $t.meta
+printf x | dd of=$t.meta bs=1 seek=150 conv=notrunc status=none
+cpblk check $t.meta a.data
+printf x | dd of=$t.meta bs=1 seek=$((256 * 4096 + 150)) conv=notrunc status=none
+expect_fail "neither superblock is valid" cpblk check $t.meta a.data
+expect_fail "neither superblock is valid" cpblk open $t.meta a.data
+rm $t.meta $t.data
 ok "devices"
 
 # ---- Names ----

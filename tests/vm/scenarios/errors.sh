@@ -39,7 +39,7 @@ said=$(dmesg | grep -c 'store err is read-only now' || :)
 rc=0
 # Each takes seconds: all of them on one kernel, some on the other.
 every=3
-[[ $(uname -r) != 6.12.* ]] || every=$(by_speed 1 6)
+[[ $(uname -r) != 6.12.* ]] || every=$(by_speed 1 12)
 errors err err-meta err-data "$meta" "$data" "$(seed)" $every \
 	>/tmp/errors 2>&1 || rc=$?
 kill $events
