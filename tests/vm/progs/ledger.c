@@ -470,6 +470,9 @@ static void find(struct worker *w)
 		if (strncmp(list[i].name, w->volume, strlen(w->volume)) ||
 		    list[i].name[strlen(w->volume)] != '-')
 			continue;
+		/* A fork that failed with its store; to have made it is no promise. */
+		if (!list[i].device[0])
+			continue;
 		if (w->found.fork.name[0])
 			complain(w->l, "%s has two forks", w->volume);
 		strcpy(w->found.fork.name, list[i].name);
