@@ -31,9 +31,16 @@ static struct cpb_volume *find_volume(struct cpblk_store *s, const char *name,
 	cpb_hold_lists(s->engine);
 	v = cpb_volume_by_name(s->engine, name);
 	cpb_drop_lists(s->engine);
-	if (!v)
+	if (!v) {
 		cpblk_refuse(why, -ENOENT, "store %s has no volume %s", s->name,
 			     name);
+	} else if (!cpb_volume_owner(v)) {
+		/* It has been made in memory, and that could not be made durable. */
+		cpblk_refuse(why, -ENOENT,
+			     "volume %s has no device: store %s failed while it was made",
+			     name, s->name);
+		v = NULL;
+	}
 	return v;
 }
 

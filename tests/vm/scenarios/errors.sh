@@ -66,5 +66,26 @@ told=$(grep -c store-failed /tmp/events || :)
 [ "$told" = $said ] || fail "$told events for $said lines in the kernel log"
 ok "$broken times read-only, each said once"
 
+# under TARGET...: what is below the metadata device from now on
+under()
+{
+	dmsetup load err-meta --table "0 $(blockdev --getsz "$meta") $*"
+	dmsetup suspend --nolockfs err-meta
+	dmsetup resume err-meta
+}
+
+# What was being made when the store failed has no device, and that is said.
+cpblk open /dev/mapper/err-meta /dev/mapper/err-data
+under error
+expect_fail "." cpblk create late 1M
+cpblk ls --json | grep -q '"late"' || fail "nothing was made, so there is nothing to see"
+for command in "snap late" "resize late 2M" "remove late"; do
+	# shellcheck disable=SC2086 # a command
+	expect_fail "late has no device" cpblk $command
+done
+expect_fail "not flushed" cpblk close err
+under linear "$meta" 0
+ok "a volume without a device"
+
 cpblk open /dev/mapper/err-meta /dev/mapper/err-data
 finish_store err /dev/mapper/err-meta /dev/mapper/err-data
