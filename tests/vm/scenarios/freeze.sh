@@ -149,9 +149,10 @@ for signal in TERM KILL; do
 done
 
 # ... and the time limit, when the command itself cannot do anything.
-snap_slowly 5
+limit=$(by_speed 5 30)
+snap_slowly $limit
 kill -STOP $SNAP
-wait_for 30 writable $mnt.too
+wait_for $((limit + 30)) writable $mnt.too
 let_hook_go
 kill -CONT $SNAP
 ! wait $SNAP || fail "it was not frozen until the end, and nothing is said of it"
