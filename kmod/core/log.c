@@ -367,6 +367,16 @@ void cpb_log_done(struct cpb_store *s, u64 txn, u64 lsn,
 
 /* ---- Replay ---- */
 
+/* Is this the head of batch @seq of this store, at the @block of the area it is for? */
+static bool is_head(const struct cpb_store *s, const struct cpb_disk_batch *b, u64 block,
+		    u64 seq)
+{
+	return le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH &&
+	       le64_to_cpu(b->h.self) == s->log.start + block &&
+	       le64_to_cpu(b->h.base) == seq &&
+	       !memcmp(b->h.uuid, s->uuid, sizeof(b->h.uuid));
+}
+
 /* Read the batch that continues the chain at @block: 1; 0: there is none. */
 static int read_batch(struct cpb_store *s, u64 block)
 {
@@ -384,18 +394,36 @@ static int read_batch(struct cpb_store *s, u64 block)
 		if (i)
 			continue;
 		blocks = le32_to_cpu(b->blocks);
-		if (le32_to_cpu(b->h.magic) != CPB_MAGIC_BATCH ||
-		    le64_to_cpu(b->h.self) != log->start + block ||
-		    le64_to_cpu(b->h.base) != log->head.seq ||
-		    le32_to_cpu(b->link) != log->head.link ||
-		    memcmp(b->h.uuid, s->uuid, sizeof(b->h.uuid)) ||
-		    !blocks || blocks > CPB_BATCH_BLOCKS ||
+		if (!is_head(s, b, block, log->head.seq) ||
+		    le32_to_cpu(b->link) != log->head.link || !blocks || blocks > CPB_BATCH_BLOCKS ||
 		    blocks > log->blocks - block ||
 		    le32_to_cpu(b->bytes) + sizeof(*b) > blocks * CPB_BLOCK_SIZE ||
 		    le32_to_cpu(b->bytes) % 8)
 			return 0;
 	}
 	return batch_crc(log->vec, blocks) == le32_to_cpu(b->h.crc);
+}
+
+/*
+ * The batch that would be next is not there, or not whole. Was the one behind it
+ * written? A batch is begun only when the one before is durable: then that one is
+ * not torn by a power cut, but damaged, and may have been acknowledged. A place that
+ * can't be read says nothing.
+ */
+static bool has_later(struct cpb_store *s)
+{
+	struct cpb_log *log = &s->log;
+	struct cpb_disk_batch *b = log->vec[0].data;
+	/* Where it may have had no room before the end of the area, at its beginning. */
+	u64 places[] = { log->head.block, 0 }, i;
+	unsigned int n;
+
+	for (n = 0; n < ARRAY_SIZE(places); n++)
+		for (i = places[n]; i <= places[n] + CPB_BATCH_BLOCKS && i < log->blocks; i++)
+			if (!s->ops->read(s->ctx, log->start + i, b) &&
+			    is_head(s, b, i, log->head.seq + 1))
+				return true;
+	return false;
 }
 
 static int replay_map(struct cpb_store *s, const struct cpb_disk_record *r)
@@ -511,5 +539,8 @@ int cpb_log_replay(struct cpb_store *s, u64 *records)
 	}
 	s->replaying = false;
 	port_free(flat);
+	if (!err && has_later(s))
+		err = cpb_break(s, -EUCLEAN, "the journal is damaged",
+				log->start + log->head.block % log->blocks);
 	return err;
 }

@@ -216,8 +216,8 @@ static int replay(struct cpb_repair *r, u64 base)
 	cpb_say(r, CPB_LOST, "the journal, from record %llu on (%s): writes and operations of the last moments, perhaps acknowledged ones",
 		(unsigned long long)records + 1, s->error);
 	cpb_forgive(r, err);
-	/* What comes behind it must not be found any more. */
-	s->log.head.seq++;
+	/* What comes behind it must not be found any more, however much it is. */
+	s->log.head.seq += s->log.blocks;
 	return 0;
 }
 

@@ -197,6 +197,25 @@ bool base_knows(const struct base *b, u64 hash)
 	return false;
 }
 
+static u64 number_of(const struct base *b, u64 addr)
+{
+	const struct cpb_disk_batch *h = (const void *)b->disk.block[addr];
+
+	return le64_to_cpu(h->h.base);
+}
+
+bool base_needs_batch(const struct base *b, u64 addr)
+{
+	bool found = false, later = false;
+	unsigned int i;
+
+	for (i = 0; i < b->nr_batches; i++)
+		found |= b->batch[i] == addr;
+	for (i = 0; i < b->nr_batches && found; i++)
+		later |= number_of(b, b->batch[i]) > number_of(b, addr);
+	return later;
+}
+
 /* ---- Checksums ---- */
 
 /* A batch's covers all of its blocks, and the next one names it. */

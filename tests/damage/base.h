@@ -34,6 +34,9 @@ void base_build(struct base *b);
 /** base_knows() - is this what the store held at some time since its last transaction? */
 bool base_knows(const struct base *b, u64 hash);
 
+/** base_needs_batch() - is this block a batch of the journal that another one follows? */
+bool base_needs_batch(const struct base *b, u64 addr);
+
 /** base_reseal() - make the checksum of a changed block right again */
 void base_reseal(const struct base *b, struct image *d, u64 addr);
 

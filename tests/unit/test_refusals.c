@@ -275,6 +275,101 @@ Test(refusals, replay)
 	end(&e);
 }
 
+/* The block of batch @seq of the journal, or NULL. */
+static u8 *batch(struct env *e, u64 seq)
+{
+	const struct cpb_disk_super *sb = (const void *)e->disk.meta[0];
+	u64 start = le64_to_cpu(sb->journal_start), i;
+	struct cpb_disk_header *h;
+
+	for (i = start; i < start + le64_to_cpu(sb->journal_blocks); i++) {
+		h = (void *)e->disk.meta[i];
+		if (h && le32_to_cpu(h->magic) == CPB_MAGIC_BATCH &&
+		    le64_to_cpu(h->base) == seq)
+			return e->disk.meta[i];
+	}
+	return NULL;
+}
+
+static int reopen(struct env *e)
+{
+	return cpb_open(&sim_ops, &e->disk, BLOCKS, sim_data_bytes(&e->disk), 1, 0,
+			&e->s, why);
+}
+
+/* Five checkpoints, each in a batch of its own, and a power cut. Return: the first one's. */
+static u64 five_batches(struct env *e)
+{
+	char name[] = "x0";
+	u64 seq;
+
+	begin(e);
+	cr_assert_eq(cpb_commit(e->s), 0);
+	seq = le64_to_cpu(((struct cpb_disk_super *)e->disk.meta[0])->journal_seq);
+	for (; name[1] < '5'; name[1]++)
+		cr_assert_eq(cpb_snap(e->s, &e->a, 1, name, "", 0, NULL, why), 0);
+	e->disk.fail_write = 0;
+	cr_assert_neq(cpb_close(e->s), 0);
+	e->disk.fail_write = -1;
+	cr_assert(batch(e, seq + 4));
+	cr_assert_null(batch(e, seq + 5));
+	return seq;
+}
+
+/*
+ * A power cut can only tear the last batch of the journal, of which nobody has
+ * heard. Any other one that is not whole is damaged, and what it and those behind
+ * it had is not left out without a word.
+ */
+Test(refusals, damaged_journal)
+{
+	struct env e;
+	u64 nr;
+	u8 *byte;
+
+	for (nr = 0; nr < 5; nr++) {
+		byte = batch(&e, five_batches(&e) + nr) + CPB_BLOCK_SIZE - 1;
+		*byte ^= 1;
+		if (nr < 4) {
+			refused(reopen(&e), -EUCLEAN, "the journal is damaged");
+			*byte ^= 1;
+		}
+		cr_assert_eq(reopen(&e), 0, "%s", why);
+		e.a = cpb_volume_by_name(e.s, "a");
+		cr_assert(cpb_checkpoint(e.a, "x3"));
+		cr_assert_eq(!cpb_checkpoint(e.a, "x4"), nr == 4);
+		end(&e);
+	}
+}
+
+static void count_lost(void *arg, enum cpb_finding kind, const char *text)
+{
+	*(unsigned int *)arg += kind == CPB_LOST && strstr(text, "the journal");
+}
+
+/* A repair says what it leaves out; the rest of it is never found again. */
+Test(refusals, damaged_journal_repaired)
+{
+	struct cpb_repair_report report;
+	unsigned int lost = 0;
+	struct env e;
+	u8 *byte;
+
+	byte = batch(&e, five_batches(&e) + 1) + CPB_BLOCK_SIZE - 1;
+	*byte ^= 1;
+	cr_assert_eq(cpb_repair(&sim_ops, &e.disk, BLOCKS, sim_data_bytes(&e.disk), 0, 0,
+				&report, count_lost, &lost, why), 0, "%s", why);
+	cr_assert_eq(lost, 1);
+	cr_assert_eq(reopen(&e), 0, "%s", why);
+	e.a = cpb_volume_by_name(e.s, "a");
+	cr_assert(cpb_checkpoint(e.a, "x0"));
+	cr_assert_null(cpb_checkpoint(e.a, "x1"));
+	cr_assert_eq(cpb_snap(e.s, &e.a, 1, "new", "", 0, NULL, why), 0);
+	crash(&e);
+	cr_assert(cpb_checkpoint(e.a, "new"));
+	end(&e);
+}
+
 /* A partial write that was overtaken changes nothing and starts over. */
 Test(refusals, overtaken)
 {
