@@ -323,7 +323,8 @@ int cpb_write_begin(struct cpb_store *s, unsigned int cpu, u64 want,
 /**
  * cpb_write_wait() - make cpb_write_begin() possible again  [sleeps]
  *
- * Loads bitmaps, commits where that releases space, throttles.
+ * Loads bitmaps, commits where that releases space, throttles, waits for writes
+ * under way: so the caller must not be between cpb_write_begin() and its end.
  * Return: 0 (try again), or -ENOSPC when nothing is left to release.
  */
 int cpb_write_wait(struct cpb_store *s);
