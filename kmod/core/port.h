@@ -81,6 +81,7 @@ typedef struct percpu_ref port_ref_t;
 typedef wait_queue_head_t port_wait_t;
 #define port_wait_init(w)	init_waitqueue_head(w)
 #define port_wait_wake(w)	wake_up_all(w)
+/* Behind a full barrier: see cpb_write_ended(). */
 #define port_wait_active(w)	waitqueue_active(w)
 #define port_wait_event(w, c)	wait_event(*(w), c)
 

@@ -24,7 +24,7 @@ static ssize_t read_memory(void *ctx, void *data, size_t size)
 {
 	struct memory *m = ctx;
 	/* In portions, so that nothing comes at once. */
-	size_t n = min(min(size, m->size - m->at), (size_t)777);
+	size_t n = min_t(size_t, min(size, m->size - m->at), 777);
 
 	memcpy(data, m->data + m->at, n);
 	m->at += n;

@@ -19,9 +19,9 @@ struct sim {
 	u64 time;
 	unsigned int kicked;	/* CPB_KICK_* since it was last cleared */
 	u64 writes, flushes;	/* of metadata blocks, of either device */
-	void (*on_read)(void *);	/* called behind a read of metadata, once */
+	void (*on_read)(void *arg);	/* called behind a read of metadata, once */
 	void *on_read_arg;
-	void (*on_write)(void *);	/* called behind a write of metadata, once */
+	void (*on_write)(void *arg);	/* called behind a write of metadata, once */
 	void *on_write_arg;
 	/* So many of these from now on they fail; < 0: never. */
 	long fail_write, fail_read, fail_flush;

@@ -454,7 +454,7 @@ static int dump_journal(struct dump *d, char **args, const struct tool *tool)
 		wrapped = !blocks;
 		at = blocks ? at + blocks : 0;
 		seq += !!blocks;
-		left -= min(left, (u64)blocks);
+		left -= min_t(u64, left, blocks);
 		if (blocks)
 			link = le32_to_cpu(((struct cpb_disk_batch *)batch)->h.crc);
 	}
