@@ -196,7 +196,8 @@ enum cpb_object_type {
  * @name_len: length of @name
  * @message_len: length of @message
  * @hold_len: length of @hold
- * @referenced: chunks that the map names
+ * @referenced: chunks that the map names; %CPB_POINT_REAP: about so many are left
+ *	to free
  * @deadset: ID of its deadlist
  * @dead_chunks: chunks on it
  * @dead_blocks: metadata blocks on it

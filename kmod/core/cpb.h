@@ -387,6 +387,20 @@ bool cpb_dirty(struct cpb_store *s);
  */
 int cpb_reap(struct cpb_store *s);
 
+/**
+ * struct cpb_pending - what deleted checkpoints and volumes still hold
+ * @points: so many of them cpb_reap() has work with
+ * @chunks: at least so much is going to be free: where the history branches, or
+ *	several in a row were deleted behind one that stays, more may be found
+ * @done: chunks that were reclaimed since the store was opened
+ */
+struct cpb_pending {
+	u64 points, chunks, done;
+};
+
+/** cpb_pending() - how far reclaiming is; waits for one step of it  [sleeps] */
+void cpb_pending(struct cpb_store *s, struct cpb_pending *p);
+
 /** cpb_release() - let go of what no read refers to any more  [sleeps] */
 void cpb_release(struct cpb_store *s);
 

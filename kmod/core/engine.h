@@ -206,7 +206,8 @@ struct cpb_point {
 	struct cpb_root root;
 	u32 slot;
 	unsigned int flags;		/* CPB_POINT_* */
-	u64 id, epoch, time, size, referenced;
+	u64 id, epoch, time, size;
+	u64 referenced;			/* CPB_POINT_REAP: chunks left to free */
 	u64 volume;			/* ID of the volume it was made on */
 	struct cpb_point *parent;
 	struct list_head children, sibling;
@@ -215,6 +216,7 @@ struct cpb_point {
 	struct cpb_deadset *dead;
 	u64 cursor, keep;		/* CPB_POINT_REAP */
 	bool sweep_all;			/* hidden: compare whole lists; meta */
+	bool bare;			/* hidden: so is all before it; lists and the tree lock */
 	u64 sweep[3];			/* where that goes on; meta */
 	struct list_head work;		/* on cpb_store.work */
 	struct cpb_cost cost;
@@ -458,6 +460,7 @@ struct cpb_store {
 	u64 nr_commits, nr_log_writes, nr_log_blocks, nr_written, nr_steps;
 	atomic_long_t nr_misses;
 	u64 nr_touched;			/* blocks that reclaiming looked at; meta, as below */
+	u64 nr_reclaimed;		/* chunks that it freed; the tree lock */
 	u64 nr_looked;			/* that work with deadlists and freeing did */
 	u64 dead_leaf;			/* the last leaf of the dead tree that was */
 };

@@ -545,6 +545,7 @@ static int link_point(struct cpb_store *s, struct cpb_point *p,
 	struct cpb_volume *v;
 
 	if (p->flags & CPB_POINT_REAP) {
+		s->nr_hidden++;
 		cpb_work_add(p);
 		return id || p->nr_children ? -EUCLEAN : 0;
 	}

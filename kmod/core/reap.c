@@ -23,7 +23,8 @@
 #include "engine.h"
 
 #define STEP_ENTRIES	256	/* deadlist entries in one step */
-#define STEP_NODES	32	/* tree nodes in one step */
+#define STEP_NODES	8	/* leaves of a map in one step */
+#define TURN		32	/* entries in one turn of the tree lock: writes wait for it */
 
 /*
  * The blocks for all of this are what writes leave alone (cpb_blocks_reserved():
@@ -74,10 +75,27 @@ static void free_block(struct cpb_store *s, u64 addr)
 
 static void free_run(struct cpb_store *s, unsigned int kind, u64 run)
 {
-	if (kind)
+	if (kind) {
 		free_block(s, cpb_run_chunk(run));
-	else
-		cpb_free_chunks(s, &s->meta_pool, run);
+		return;
+	}
+	cpb_free_chunks(s, &s->meta_pool, run);
+	s->nr_reclaimed += cpb_run_len(run);
+}
+
+/*
+ * Of many entries, @i are through: let others have the tree lock now and then.
+ * Meta is held, so that nothing becomes durable in between, and the lists.
+ */
+static unsigned long take_turns(struct cpb_store *s, unsigned int i,
+				unsigned long flags)
+	__must_hold(&s->lock)
+{
+	if (i % TURN != TURN - 1)
+		return flags;
+	port_unlock(&s->lock, flags);
+	port_cond_resched();
+	return port_lock(&s->lock);
 }
 
 /* The tree lock is held. */
@@ -122,6 +140,7 @@ static int free_young(struct cpb_store *s, struct cpb_point *c,
 		free_run(s, kind, run);
 		count(x->dead, kind, s->scratch[3 * i + 1], 0, cpb_run_len(run));
 		count_map(c, kind, 0, cpb_run_len(run));
+		flags = take_turns(s, i, flags);
 	}
 	port_unlock(&s->lock, flags);
 	return 1;
@@ -162,6 +181,7 @@ static int move_some(struct cpb_store *s, struct cpb_point *c,
 			count_map(c, kind, len, 0);
 		else
 			count_map(c, kind, 0, len);
+		flags = take_turns(s, i, flags);
 	}
 	port_unlock(&s->lock, flags);
 	return 1;
@@ -501,6 +521,8 @@ static void unlink_leaf(struct cpb_point *c)
 {
 	struct cpb_point *p = c->parent;
 
+	/* From here on: what is left to free. */
+	c->referenced = cpb_written(c);
 	c->keep = cpb_parent_epoch(c);
 	c->cursor = 0;
 	c->flags |= CPB_POINT_REAP;
@@ -514,18 +536,29 @@ static void unlink_leaf(struct cpb_point *c)
 	cpb_work_add(p);
 }
 
-/* Free what a leaf has for itself; the tree lock is held. */
-static void free_leaf(struct cpb_store *s, struct cpb_point *c, struct cpb_node *n)
+/*
+ * Free what a leaf has for itself. Nobody reads this map any more, so it may take
+ * several turns of the tree lock, which is held.
+ */
+static unsigned long free_leaf(struct cpb_store *s, struct cpb_point *c,
+			       struct cpb_node *n, unsigned long flags)
+	__must_hold(&s->lock)
 {
 	unsigned int i;
+	u64 run;
 
 	for (i = 0; i < cpb_nr(n); i++) {
 		const struct cpb_disk_extent *x =
 			(void *)cpb_entry(&cpb_map_class, n, i);
 
-		if (le64_to_cpu(x->birth) > c->keep)
-			cpb_free_chunks(s, &s->meta_pool, le64_to_cpu(x->run));
+		if (le64_to_cpu(x->birth) > c->keep) {
+			run = le64_to_cpu(x->run);
+			free_run(s, 0, run);
+			c->referenced -= min(c->referenced, cpb_run_len(run));
+		}
+		flags = take_turns(s, i, flags);
 	}
+	return flags;
 }
 
 /*
@@ -575,7 +608,7 @@ static int free_next(struct cpb_store *s, struct cpb_point *c)
 		return err;
 	flags = port_lock(&s->lock);
 	if (!level) {
-		free_leaf(s, c, path.node[0]);
+		flags = free_leaf(s, c, path.node[0], flags);
 		cpb_node_let_go(s, &s->meta_pool, path.node[0], s->txn);
 		level = 1;
 	}
@@ -605,6 +638,7 @@ static int step_reap(struct cpb_store *s, struct cpb_point *c,
 			return err;
 		if (!err)
 			break;
+		port_cond_resched();
 	}
 	if (i == STEP_NODES)
 		return 1;
@@ -724,4 +758,57 @@ int cpb_reap(struct cpb_store *s)
 		forget(s, done);
 	leave(s);
 	return err;
+}
+
+/* ---- What is left ---- */
+
+/*
+ * Chunks that a point on the work list is known to have to give back; lists and
+ * the tree lock are held. What hidden points had one after the other is counted
+ * in full where there is nothing before them, as when all or the oldest
+ * checkpoints go. Else, and where the history branches, more may be found.
+ */
+static u64 left_of(struct cpb_point *c)
+{
+	const struct cpb_point *p = c->parent;
+	struct cpb_point *x;
+	u64 nr = 0, more;
+	unsigned int n;
+
+	if (c->flags & CPB_POINT_REAP)
+		return c->referenced;
+	if (!(c->flags & CPB_POINT_HIDDEN) || c->nr_children > 1)
+		return 0;
+	/* Nothing comes before it later on either, so it is looked for once. */
+	for (n = 0; p && p->flags & CPB_POINT_HIDDEN && !p->bare && n < TURN; n++)
+		p = p->parent;
+	if (!p || p->bare)
+		c->bare = true;
+	if (!c->nr_children)
+		return c->bare ? c->referenced : cpb_written(c);
+	x = list_first_entry(&c->children, struct cpb_point, sibling);
+	/* A leaf may be off the list until it has taken this one's place. */
+	if (x->flags & CPB_POINT_HIDDEN && !x->nr_children && list_empty(&x->work))
+		nr = left_of(x);
+	if (c->bare)
+		return nr + x->dead->nr[0];
+	return cpb_unique(c, &more) ? nr + more : nr;
+}
+
+void cpb_pending(struct cpb_store *s, struct cpb_pending *p)
+{
+	struct cpb_point *c;
+	unsigned long flags;
+
+	memset(p, 0, sizeof(*p));
+	/* Without them points come to the end of the list at most. */
+	port_mutex_lock(&s->lists);
+	flags = port_lock(&s->lock);
+	list_for_each_entry(c, &s->work, work) {
+		p->chunks += left_of(c);
+		flags = take_turns(s, p->points++, flags);
+	}
+	p->done = s->nr_reclaimed;
+	port_unlock(&s->lock, flags);
+	port_mutex_unlock(&s->lists);
 }

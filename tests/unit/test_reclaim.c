@@ -75,3 +75,95 @@ Test(reclaim, work_is_what_it_frees)
 	sim_check(m.s);
 	model_free(&m);
 }
+
+/* So much is in use, for what is deleted too. */
+static u64 used(const struct model *m)
+{
+	struct cpb_status st;
+
+	cpb_status(m->s, &st);
+	return st.data_used;
+}
+
+/* Reclaim all; what is left is what will be free, all the way. */
+static void reclaim_watched(struct model *m, bool reopen)
+{
+	u64 before = used(m), left, done;
+	struct cpb_pending p;
+	struct cpb_status st;
+	unsigned int steps = 0;
+	int more;
+
+	cpb_pending(m->s, &p);
+	left = p.chunks;
+	done = p.done;
+	cr_assert(p.points);
+	do {
+		more = cpb_reap(m->s);
+		cr_assert_geq(more, 0);
+		cpb_pending(m->s, &p);
+		cr_assert_eq(p.chunks + p.done - done, left,
+			     "%llu left of %llu, %llu done",
+			     (unsigned long long)p.chunks, (unsigned long long)left,
+			     (unsigned long long)(p.done - done));
+		if (reopen && ++steps == 2) {
+			/* As far as it was. */
+			cr_assert(p.points && p.chunks && p.done > done);
+			left = p.chunks;
+			before = used(m);
+			model_reopen(m);
+			done = 0;
+		}
+	} while (more);
+	cr_assert_eq(p.points, 0);
+	cr_assert_eq(p.chunks, 0);
+	cr_assert_eq(before - used(m), left);
+	cpb_status(m->s, &st);
+	cr_assert_eq(st.nr_hidden, 0);
+	cr_assert(!reopen || steps > 2, "it was over before that");
+}
+
+/* Twenty checkpoints, each with some of its own, and a volume after them. */
+static void history_of_20(struct model *m, int *points)
+{
+	unsigned int i, k;
+
+	model_init(m, 6, 65536, 65536, 4000);
+	model_create(m, 0);
+	model_write(m, 0, 0, 4000);
+	for (i = 0; i < 20; i++) {
+		for (k = 0; k < 200; k++)
+			model_write(m, 0, model_random(m, 4000), 1);
+		points[i] = model_snap(m, 0);
+	}
+	for (k = 0; k < 4000; k += 2)
+		model_write(m, 0, k, 1);
+	cr_assert_eq(cpb_commit(m->s), 0);
+}
+
+Test(reclaim, what_is_left)
+{
+	struct model m;
+	int points[20], i;
+
+	history_of_20(&m, points);
+	/* The oldest ones. */
+	for (i = 0; i < 10; i++)
+		model_delete(&m, points[i]);
+	reclaim_watched(&m, false);
+	/* One in the middle. */
+	model_delete(&m, points[15]);
+	reclaim_watched(&m, false);
+	/* A leaf: half of its map is its own, and the rest its parent's. */
+	model_remove(&m, 0);
+	reclaim_watched(&m, true);
+	/* All that is left. */
+	for (i = 10; i < 20; i++)
+		if (i != 15)
+			model_delete(&m, points[i]);
+	reclaim_watched(&m, true);
+	cr_assert_eq(used(&m), 0);
+	sim_idle(m.s);
+	sim_check(m.s);
+	model_free(&m);
+}
