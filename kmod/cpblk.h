@@ -41,6 +41,48 @@
 struct cpblk_disk;
 struct cpblk_handshake;
 
+/* Classes of how long an io may take: to half a minute. */
+#define CPBLK_PACE_CLASSES	100
+
+/** struct cpblk_pace_times - ios by how long they took, on one CPU */
+struct cpblk_pace_times {
+	u32 nr[CPBLK_PACE_CLASSES];
+};
+
+/**
+ * struct cpblk_pace - how fast to reclaim, and how far that is; of the worker
+ * @times: counted since the store was opened, while @counting
+ * @counting: ios are to be timed; any
+ * @active: there is something to reclaim; others read it
+ * @seen: what of @times was looked at
+ * @look_start: when that was
+ * @look_next: not before this again
+ * @paused: no work just now, to see what ios take by themselves
+ * @idle_us: what one in a hundred takes then, or 0: not known
+ * @idle_at: when that was seen
+ * @factor: a rest is so many times as long as the step before
+ * @rest_until: when the next step may begin
+ * @begun_done: chunks reclaimed since the store was opened, when this began
+ * @told: when the last event was sent, or this began
+ * @told_done: chunks reclaimed then
+ * @told_any: there was an event
+ * @rate: chunks a second, or 0: not known; others read it
+ * @wait: a rest; woken to end it early
+ */
+struct cpblk_pace {
+	struct cpblk_pace_times __percpu *times;
+	bool counting, active;
+	struct cpblk_pace_times seen;
+	u64 look_start, look_next;
+	bool paused;
+	u64 idle_us, idle_at;
+	unsigned int factor;
+	u64 rest_until;
+	u64 begun_done, told, told_done, rate;
+	bool told_any;
+	wait_queue_head_t wait;
+};
+
 /**
  * struct cpblk_store - an open store
  * @list: on the list of stores
@@ -59,6 +101,7 @@ struct cpblk_handshake;
  * @room_round: odd while automatic checkpoints are being deleted
  * @room_deleted: how many were
  * @room_wait: writes that wait for that
+ * @pace: of reclaiming
  * @dirty_ticks: ticks in a row that found something to write back
  * @failed: that it has turned read-only was told
  * @failed_bdev: NULL, or the device that failed the engine first
@@ -103,6 +146,7 @@ struct cpblk_store {
 	u32 room_state;
 	atomic_t room_round, room_deleted;
 	wait_queue_head_t room_wait;
+	struct cpblk_pace pace;
 	bool failed;
 	struct block_device *failed_bdev;
 };
@@ -174,6 +218,7 @@ struct cpblk_piece {
  * @iter: what of it has not been sent on yet
  * @pending: pieces under way, and one for whoever sends them
  * @start: jiffies, for the statistics
+ * @start_ns: 0, or when it began, for the pace of reclaiming
  * @gen: read: keeps the chunks from being used again
  * @status: the first error
  * @gated: it has gone through the gate
@@ -191,6 +236,7 @@ struct cpblk_io {
 	struct bvec_iter iter;
 	atomic_t pending;
 	unsigned long start;
+	u64 start_ns;
 	struct cpb_gen *gen;
 	blk_status_t status;
 	bool gated, preflush, fua, nowait, first_used;
@@ -221,6 +267,26 @@ void cpblk_work_stop(struct cpblk_store *s);
 void cpblk_options_changed(struct cpblk_store *s);
 void cpblk_work_exit(struct cpblk_store *s);
 void cpblk_kick(void *ctx, unsigned int why);
+
+/* ---- pace.c: reclaiming in the background ---- */
+
+/**
+ * struct cpblk_reclaim - how far reclaiming is
+ * @points: deleted checkpoints and volumes that there is work with
+ * @left: what they are known to give back, bytes
+ * @done: what came back since this began, bytes
+ * @ms: how long it is going to take, or 0: not known
+ */
+struct cpblk_reclaim {
+	u64 points, left, done, ms;
+};
+
+int cpblk_pace_init(struct cpblk_store *s);
+void cpblk_pace_exit(struct cpblk_store *s);
+void cpblk_pace_note(struct cpblk_store *s, u64 ns);
+void cpblk_pace_hurry(struct cpblk_store *s);
+void cpblk_reap_work(struct work_struct *work);
+void cpblk_reclaim_get(struct cpblk_store *s, struct cpblk_reclaim *r);
 
 /* ---- room.c: full devices ---- */
 

@@ -64,6 +64,14 @@ static noinline_for_stack bool put_error(struct sk_buff *skb, struct cpblk_store
 	return cpblk_put_str(skb, CPBLK_A_ERROR, error);
 }
 
+static bool put_reclaim(struct sk_buff *skb, struct cpblk_store *s)
+{
+	struct cpblk_reclaim r;
+
+	cpblk_reclaim_get(s, &r);
+	return cpblk_put_reclaim(skb, &r);
+}
+
 static bool put_store(struct sk_buff *skb, struct cpblk_store *s)
 {
 	struct cpb_status st;
@@ -100,7 +108,8 @@ static bool put_store(struct sk_buff *skb, struct cpblk_store *s)
 	       put_counters(skb, &st) && put_options(skb, s) &&
 	       !nla_put_u32(skb, CPBLK_A_SPACE, cpblk_room_state(s, &st)) &&
 	       cpblk_put_u64(skb, CPBLK_A_META_RESERVED,
-			     st.meta_reserved << CPB_BLOCK_SHIFT);
+			     st.meta_reserved << CPB_BLOCK_SHIFT) &&
+	       put_reclaim(skb, s);
 }
 
 /* What a head and a checkpoint have in common. */

@@ -205,3 +205,22 @@ void cpblk_event_grown(struct cpblk_store *s, const struct cpb_status *st)
 	if (skb)
 		event_end(skb, head, cpblk_put_sizes(skb, s, st));
 }
+
+/* What is known of how far reclaiming is. */
+bool cpblk_put_reclaim(struct sk_buff *skb, const struct cpblk_reclaim *r)
+{
+	return cpblk_put_u64(skb, CPBLK_A_RECLAIM_POINTS, r->points) &&
+	       cpblk_put_u64(skb, CPBLK_A_RECLAIM_LEFT, r->left) &&
+	       cpblk_put_u64(skb, CPBLK_A_RECLAIM_DONE, r->done) &&
+	       (!r->ms || cpblk_put_u64(skb, CPBLK_A_RECLAIM_MS, r->ms));
+}
+
+void cpblk_event_reclaim(struct cpblk_store *s, const struct cpblk_reclaim *r)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	skb = event_begin(CPBLK_EVENT_RECLAIM, s, EVENT_SPACE, &head);
+	if (skb)
+		event_end(skb, head, cpblk_put_reclaim(skb, r));
+}

@@ -24,11 +24,13 @@ void cpblk_event_point(enum cpblk_event event, struct cpblk_store *s,
 
 void cpblk_event_space(struct cpblk_store *s, u32 state, const struct cpb_status *st);
 void cpblk_event_grown(struct cpblk_store *s, const struct cpb_status *st);
+void cpblk_event_reclaim(struct cpblk_store *s, const struct cpblk_reclaim *r);
 
 /* What messages of several kinds have in common; false: no room. */
 bool cpblk_put_taken(struct sk_buff *skb, const struct cpblk_taken *t);
 bool cpblk_put_sizes(struct sk_buff *skb, struct cpblk_store *s,
 		     const struct cpb_status *st);
+bool cpblk_put_reclaim(struct sk_buff *skb, const struct cpblk_reclaim *r);
 bool cpblk_put_made(struct sk_buff *skb, const struct cpblk_made *m);
 bool cpblk_put_restored(struct sk_buff *skb, const struct cpblk_member *m);
 bool cpblk_put_member(struct sk_buff *skb, const struct cpblk_member *m);

@@ -69,8 +69,13 @@ static struct cpblk_io *io_new(struct cpblk_disk *d, struct bio *bio, bool gated
 	io->nowait = nowait;
 	io->first_used = false;
 	io->first.io = io;
-	if (bio->bi_iter.bi_size)
+	io->start_ns = 0;
+	if (bio->bi_iter.bi_size) {
 		io->start = bio_start_io_acct(bio);
+		if (unlikely(READ_ONCE(d->store->pace.counting)) &&
+		    (bio_op(bio) == REQ_OP_READ || bio_op(bio) == REQ_OP_WRITE))
+			io->start_ns = ktime_get_ns();
+	}
 	return io;
 }
 
@@ -82,6 +87,8 @@ static void io_end(struct cpblk_io *io)
 	bio->bi_status = io->status;
 	if (bio->bi_iter.bi_size)
 		bio_end_io_acct(bio, io->start);
+	if (unlikely(io->start_ns))
+		cpblk_pace_note(io->disk->store, ktime_get_ns() - io->start_ns);
 	bio_put(&io->first.clone);
 	/* From here on the store may be closed. */
 	if (gate)

@@ -91,6 +91,32 @@ TRACE_EVENT(cpblk_switch,
 		  MINOR(__entry->dev), __entry->ns, __entry->err)
 );
 
+/* What ios take while there is reclaiming, or a pause in it, and what follows. */
+TRACE_EVENT(cpblk_pace,
+	TP_PROTO(u64 store, bool paused, unsigned int ios, u64 us, u64 may,
+		 unsigned int rest),
+	TP_ARGS(store, paused, ios, us, may, rest),
+	TP_STRUCT__entry(
+		__field(u64, store)
+		__field(bool, paused)
+		__field(unsigned int, ios)
+		__field(u64, us)
+		__field(u64, may)
+		__field(unsigned int, rest)
+	),
+	TP_fast_assign(
+		__entry->store = store;
+		__entry->paused = paused;
+		__entry->ios = ios;
+		__entry->us = us;
+		__entry->may = may;
+		__entry->rest = rest;
+	),
+	TP_printk("store %llu %s: %u ios, 99 %% within %llu us of %llu; rest %u",
+		  __entry->store, __entry->paused ? "paused" : "working",
+		  __entry->ios, __entry->us, __entry->may, __entry->rest)
+);
+
 #endif /* CPBLK_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -15,7 +15,8 @@
  *               waits for
  *   partial_wq  rounds of partial.c: for commit_wq
  *   end_wq      write completions that lack metadata: for commit_wq
- *   reap_wq     reclaiming, what room.c does: for commit_wq, store->op
+ *   reap_wq     reclaiming, what room.c does: for commit_wq, store->op; rests
+ *               for some milliseconds between two steps (pace.c)
  *   commit_wq   transactions, and what they need: for the devices only
  *
  * Nobody waits for read_wq, write_wq or flush_wq, and for reap_wq writes do so
@@ -28,9 +29,6 @@
 
 /* Ticks after which the trees are written back without another reason. */
 #define TICKS_DIRTY	6
-
-/* Steps of reclaiming at a stretch. */
-#define REAP_STEPS	64
 
 static void commit_work(struct work_struct *work)
 {
@@ -53,20 +51,6 @@ static void refill_work(struct work_struct *work)
 
 	/* If it can't, whoever finds the reserve empty tries and is told why. */
 	cpb_refill(s->engine);
-}
-
-static void reap_work(struct work_struct *work)
-{
-	struct cpblk_store *s = container_of(work, struct cpblk_store, reap_work);
-	unsigned int i;
-	int ret = 1;
-
-	for (i = 0; i < REAP_STEPS && ret > 0; i++) {
-		ret = cpb_reap(s->engine);
-		cond_resched();
-	}
-	if (ret > 0)
-		cpblk_kick(s, CPB_KICK_REAP);
 }
 
 static void failed_work(struct work_struct *work)
@@ -110,6 +94,7 @@ void cpblk_options_changed(struct cpblk_store *s)
 	unsigned int seconds = flush_interval(s);
 
 	cpblk_kick(s, CPB_KICK_LEVEL);
+	cpblk_pace_hurry(s);
 	/* Counted anew: it may have been a long time, or never. */
 	if (seconds)
 		mod_delayed_work(s->flush_wq, &s->tick_work, seconds * HZ);
@@ -155,6 +140,7 @@ void cpblk_work_stop(struct cpblk_store *s)
 {
 	WRITE_ONCE(s->running, false);
 	synchronize_rcu();
+	cpblk_pace_hurry(s);
 	cancel_delayed_work_sync(&s->tick_work);
 	cancel_work_sync(&s->reap_work);
 	cancel_work_sync(&s->commit_work);
@@ -194,10 +180,12 @@ int cpblk_work_init(struct cpblk_store *s)
 	INIT_WORK(&s->commit_work, commit_work);
 	INIT_WORK(&s->release_work, release_work);
 	INIT_WORK(&s->refill_work, refill_work);
-	INIT_WORK(&s->reap_work, reap_work);
+	INIT_WORK(&s->reap_work, cpblk_reap_work);
 	INIT_WORK(&s->failed_work, failed_work);
 	cpblk_room_init(s);
 	INIT_DELAYED_WORK(&s->tick_work, tick_work);
+	if (cpblk_pace_init(s))
+		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(queues); i++) {
 		*queue(s, i) = alloc_workqueue("cpblk_%s/%llu",
 					       WQ_UNBOUND | WQ_MEM_RECLAIM |
@@ -217,4 +205,5 @@ void cpblk_work_exit(struct cpblk_store *s)
 	for (i = 0; i < ARRAY_SIZE(queues); i++)
 		if (*queue(s, i))
 			destroy_workqueue(*queue(s, i));
+	cpblk_pace_exit(s);
 }

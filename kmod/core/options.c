@@ -23,6 +23,10 @@ const struct cpb_option_info cpb_options[CPB_OPTION_END] = {
 		"auto-delete", "%", 0, 100, 0,
 		"with this much of a device used, delete the oldest automatic checkpoints; 0: never",
 	},
+	[CPB_OPTION_RECLAIM_LATENCY] = {
+		"reclaim-latency", "us", 0, 10000000, 2000,
+		"what I/O may take while deleted checkpoints are reclaimed; 0: no regard",
+	},
 	[CPB_OPTION_FLUSH_INTERVAL] = {
 		"flush-interval", "s", 0, 3600, 5,
 		"completed writes become durable unasked after this time; 0: never",

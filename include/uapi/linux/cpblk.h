@@ -240,6 +240,13 @@ enum cpblk_hook_flags {
  * @CPBLK_A_HOOK_PENDING: u32, operations under way that a hook was told to
  *	prepare for; of a volume, those that wait for its hooks or are being done,
  *	0 or 1
+ * @CPBLK_A_RECLAIM_POINTS: u64, deleted checkpoints and volumes that there is work
+ *	with, to reclaim what they hold; 0: all is reclaimed
+ * @CPBLK_A_RECLAIM_LEFT: u64, data that will become free by that; more may be found
+ *	where the history branches, or in front of them a checkpoint stays
+ * @CPBLK_A_RECLAIM_DONE: u64, data that became free since that work began
+ * @CPBLK_A_RECLAIM_MS: u64, milliseconds that the rest of it is going to take, by
+ *	how fast it is; left out where that is not known
  */
 enum cpblk_attr {
 	CPBLK_A_UNSPEC,
@@ -319,6 +326,10 @@ enum cpblk_attr {
 	CPBLK_A_DEADLINE,
 	CPBLK_A_PID,
 	CPBLK_A_HOOK_PENDING,
+	CPBLK_A_RECLAIM_POINTS,
+	CPBLK_A_RECLAIM_LEFT,
+	CPBLK_A_RECLAIM_DONE,
+	CPBLK_A_RECLAIM_MS,
 
 	/* private: */
 	__CPBLK_A_MAX,
@@ -391,8 +402,10 @@ enum cpblk_policy {
  * @CPBLK_OPTION_WARN_META: the same for the metadata device
  * @CPBLK_OPTION_AUTO_DELETE: percent of a device in use from which on the oldest
  *	automatic checkpoints are deleted; 0: never
- * @CPBLK_OPTION_RECLAIM_LATENCY: reserved: this version refuses it
- * @CPBLK_OPTION_DISCARD: likewise
+ * @CPBLK_OPTION_RECLAIM_LATENCY: microseconds that all but one in a hundred reads
+ *	and writes may take while deleted checkpoints are reclaimed, but 5/4 of what they
+ *	take without that at least, and 3/2 at most; 0: no regard to them
+ * @CPBLK_OPTION_DISCARD: reserved: this version refuses it
  * @CPBLK_OPTION_DISCARD_BATCH: likewise
  * @CPBLK_OPTION_FLUSH_INTERVAL: seconds after which completed writes are made
  *	durable unasked; 0: never
@@ -539,6 +552,8 @@ enum cpblk_cmd {
  * @CPBLK_EVENT_HOOK_COMMITTED: to a hook that was to prepare; it was done
  * @CPBLK_EVENT_HOOK_ABORTED: to a hook that was to prepare; nothing was changed
  * @CPBLK_EVENT_HOOK_ENDED: to a hook; its store was closed or its volumes removed
+ * @CPBLK_EVENT_RECLAIM: how far reclaiming deleted checkpoints is; once a second,
+ *	and when it is over
  */
 enum cpblk_event {
 	CPBLK_EVENT_STORE_OPENED = 64,
@@ -561,6 +576,7 @@ enum cpblk_event {
 	CPBLK_EVENT_HOOK_COMMITTED,
 	CPBLK_EVENT_HOOK_ABORTED,
 	CPBLK_EVENT_HOOK_ENDED,
+	CPBLK_EVENT_RECLAIM,
 };
 
 #endif /* _UAPI_LINUX_CPBLK_H */
