@@ -416,6 +416,13 @@ Test(commands, rm_sets)
 	asked("sync tank 1");
 	cr_assert(json_object_object_get_ex(json(out), "volumes", &list));
 	cr_expect_str_eq(json_object_get_string(list), "[ \"vm2\" ]");
+	fake_reclaiming(3);
+	cr_expect_eq(run("status", NULL), 0);
+	says(out, "reclaim   3 MiB left, 1 MiB done, about 1.5 s\n");
+	cr_expect_eq(run("rm", "vm1@v3", "--wait", NULL), 0);
+	asked("sync tank 1");
+	cr_expect_eq(run("status", NULL), 0);
+	cr_expect(!strstr(out, "reclaim   "), "it has not waited: %s", out);
 }
 
 Test(commands, rm_dry_run)
@@ -434,8 +441,8 @@ Test(commands, rm_dry_run)
 Test(commands, df)
 {
 	cr_expect_eq(run("df", NULL), 0);
-	says(out, "STORE  DEVICE       SIZE   USED");
-	says(out, "tank   data        4 GiB  1 GiB");
+	says(out, "STORE  DEVICE       SIZE   USED  DELETED");
+	says(out, "tank   data        4 GiB  1 GiB      0 B");
 	says(out, "25 %");
 	cr_expect_eq(run("df", "--json", "tank", NULL), 0);
 	says(out, "\"available\": 3221225472");
@@ -459,8 +466,8 @@ Test(commands, grow)
 Test(commands, set)
 {
 	cr_expect_eq(run("set", NULL), 0);
-	says(out, "warn-data       80 %   80 %     0 to 100");
-	says(out, "flush-interval  16 s   5 s      0 to 3600");
+	says(out, "warn-data        80 %   80 %     0 to 100");
+	says(out, "flush-interval   16 s   5 s      0 to 3600");
 	cr_expect(!strstr(out, "(null)"), "reserved numbers are not shown");
 	cr_expect_eq(run("set", "--help", NULL), 0);
 	says(out, "flush-interval");
@@ -675,12 +682,14 @@ Test(commands, events)
 	says(out, "  tank  snapped  vm1@v7  vm2@v7\n");
 	says(out, "  tank  restored  vm1  from v3  cpblk0  kept as vm1@r1  generation 1\n");
 	says(out, "  tank  attached  vm1@v3  cpblk0\n");
+	says(out, "  tank  reclaim  1 MiB done, 3 MiB left, about 1.5 s\n");
 	cr_expect_eq(run("events", "--json", NULL), 1);
 	for (line = strtok(out, "\n"); line; line = strtok(NULL, "\n")) {
 		json(line);
 		lines++;
 	}
-	cr_expect_eq(lines, CPBLK_EVENT_GROWN - CPBLK_EVENT_STORE_OPENED + 1);
+	/* And one of another kind, behind those of hooks. */
+	cr_expect_eq(lines, CPBLK_EVENT_GROWN - CPBLK_EVENT_STORE_OPENED + 2);
 	cr_expect_eq(run("-s", "other", "events", NULL), 1);
 	cr_expect_str_empty(out);
 }

@@ -70,6 +70,16 @@ void fake_store(const char *name)
 	s->options[CPBLK_OPTION_FLUSH_INTERVAL] = 16;
 }
 
+void fake_reclaiming(uint64_t points)
+{
+	struct cpblk_store_info *s = &fake.stores[0];
+
+	s->reclaim_points = points;
+	s->reclaim_left = 3 << 20;
+	s->reclaim_done = 1 << 20;
+	s->reclaim_ms = 1500;
+}
+
 void fake_no_driver(void)
 {
 	fake.no_driver = true;
@@ -235,6 +245,19 @@ int cpblk_store_sync(struct cpblk *link, const char *store, unsigned int flags,
 {
 	(void)link;
 	return asked(error, "sync %s %u", store, flags);
+}
+
+/* What is left to reclaim becomes less each time. */
+int cpblk_store_get(struct cpblk *link, const char *store,
+		    struct cpblk_store_info *info, struct cpblk_error *error)
+{
+	(void)link;
+	(void)store;
+	(void)error;
+	*info = fake.stores[0];
+	if (info->reclaim_points)
+		fake.stores[0].reclaim_points--;
+	return 0;
 }
 
 int cpblk_store_list(struct cpblk *link, struct cpblk_store_info **list, size_t *nr,
@@ -611,6 +634,14 @@ int cpblk_event_next(struct cpblk *link,
 		}
 		fn(arg, &event);
 	}
+	memset(&event, 0, sizeof(event));
+	event.type = CPBLK_EVENT_RECLAIM;
+	strcpy(event.store, "tank");
+	event.reclaim_points = 2;
+	event.reclaim_left = 3 << 20;
+	event.reclaim_done = 1 << 20;
+	event.reclaim_ms = 1500;
+	fn(arg, &event);
 	return refuse_with(error, ECONNRESET, "the end");
 }
 

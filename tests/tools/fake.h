@@ -26,6 +26,9 @@ void fake_end(void);
 /** fake_store() - another open store */
 void fake_store(const char *name);
 
+/** fake_reclaiming() - so much is to be reclaimed, one of it less each time */
+void fake_reclaiming(uint64_t points);
+
 /** fake_no_driver() - as if the module were not loaded */
 void fake_no_driver(void);
 

@@ -8,7 +8,8 @@
 #include "tool.h"
 
 static const char about[] =
-	"USED is what volumes and checkpoints hold, and what deleted ones still do.\n"
+	"USED is what volumes and checkpoints hold, and what deleted ones still do:\n"
+	"DELETED is the part of it that is known to become free.\n"
 	"FREEING is let go of and free after the next transaction, or is in flight.\n"
 	"RESERVED is free, and left to deletions and transactions: writes fail when no\n"
 	"more than that is free.";
@@ -16,7 +17,7 @@ static const char about[] =
 /* One device of a store; all in bytes. */
 struct row {
 	const char *device;
-	uint64_t size, used, freeing, reserved;
+	uint64_t size, used, deleted, freeing, reserved;
 	bool low;
 };
 
@@ -30,12 +31,12 @@ static uint64_t avail(const struct row *r)
 static void rows_of(const struct cpblk_store_info *s, struct row r[2])
 {
 	r[0] = (struct row){
-		"data", s->data_size, s->data_used,
+		"data", s->data_size, s->data_used, s->reclaim_left,
 		s->data_busy > s->data_used ? s->data_busy - s->data_used : 0, 0,
 		s->space & CPBLK_SPACE_DATA_LOW,
 	};
 	r[1] = (struct row){
-		"metadata", s->meta_size, s->meta_used, 0, s->meta_reserved,
+		"metadata", s->meta_size, s->meta_used, 0, 0, s->meta_reserved,
 		s->space & CPBLK_SPACE_META_LOW,
 	};
 }
@@ -46,6 +47,7 @@ static struct json_object *json_row(const struct row *r)
 
 	json_put_number(o, "size", r->size);
 	json_put_number(o, "used", r->used);
+	json_put_number(o, "deleted", r->deleted);
 	json_put_number(o, "freeing", r->freeing);
 	json_put_number(o, "reserved", r->reserved);
 	json_put_number(o, "available", avail(r));
@@ -73,9 +75,10 @@ static int print_json(const struct cpblk_store_info *stores, size_t nr)
 
 static int print_table(const struct cpblk_store_info *stores, size_t nr)
 {
-	struct table table = { .columns = 8, .right = 0xfc };
+	struct table table = { .columns = 9, .right = 0x1fc };
 	static const char *const heads[] = {
-		"STORE", "DEVICE", "SIZE", "USED", "FREEING", "RESERVED", "AVAIL", "USE",
+		"STORE", "DEVICE", "SIZE", "USED", "DELETED", "FREEING", "RESERVED",
+		"AVAIL", "USE",
 	};
 	char text[TEXT_MAX];
 	struct row r[2];
@@ -90,6 +93,7 @@ static int print_table(const struct cpblk_store_info *stores, size_t nr)
 		table_cell(&table, "%s", r[k].device);
 		table_cell(&table, "%s", show_size(r[k].size, text));
 		table_cell(&table, "%s", show_size(r[k].used, text));
+		table_cell(&table, "%s", k ? "-" : show_size(r[k].deleted, text));
 		table_cell(&table, "%s", show_size(r[k].freeing, text));
 		table_cell(&table, "%s", show_size(r[k].reserved, text));
 		table_cell(&table, "%s", show_size(avail(&r[k]), text));

@@ -32,6 +32,7 @@ static const struct {
 	{ CPBLK_EVENT_RELEASED, "released" },
 	{ CPBLK_EVENT_SPACE, "space" },
 	{ CPBLK_EVENT_GROWN, "grown" },
+	{ CPBLK_EVENT_RECLAIM, "reclaim" },
 };
 
 static const char *event_name(const struct cpblk_event_info *e)
@@ -87,6 +88,14 @@ static void put_space(struct json_object *o, const struct cpblk_event_info *e)
 	json_put_number(o, "data_used", e->data_used);
 }
 
+static void put_reclaim(struct json_object *o, const struct cpblk_event_info *e)
+{
+	json_put_number(o, "reclaim_points", e->reclaim_points);
+	json_put_number(o, "reclaim_left", e->reclaim_left);
+	json_put_number(o, "reclaim_done", e->reclaim_done);
+	put_id_if(o, "reclaim_ms", e->reclaim_ms);
+}
+
 static int print_json(const struct cpblk_event_info *e, const char *name)
 {
 	struct json_object *o = json_object_new_object();
@@ -109,6 +118,8 @@ static int print_json(const struct cpblk_event_info *e, const char *name)
 	put_if(o, "error", e->error);
 	if (e->type == CPBLK_EVENT_SPACE)
 		put_space(o, e);
+	if (e->type == CPBLK_EVENT_RECLAIM)
+		put_reclaim(o, e);
 	put_id_if(o, "meta_size", e->meta_size);
 	put_id_if(o, "data_size", e->data_size);
 	if (e->type == CPBLK_EVENT_SNAPPED)
@@ -124,6 +135,17 @@ static void print_amount(const char *what, uint64_t used, uint64_t size, bool lo
 	if (used && size)
 		printf("%.0f %% of ", 100.0 * (double)used / (double)size);
 	printf("%s%s", show_size(size, text), low ? " (low)" : "");
+}
+
+static void print_reclaim(const struct cpblk_event_info *e)
+{
+	char left[TEXT_MAX], done[TEXT_MAX], time[TEXT_MAX];
+
+	printf("  %s done", show_size(e->reclaim_done, done));
+	if (e->reclaim_points)
+		printf(", %s left", show_size(e->reclaim_left, left));
+	if (e->reclaim_ms)
+		printf(", about %s", show_duration(e->reclaim_ms * 1000000, time));
 }
 
 /* The words that all kinds of events have; each kind fills some of them. */
@@ -164,6 +186,8 @@ static void print_text(const struct cpblk_event_info *e, const char *name)
 	if (e->meta_size)
 		print_amount("metadata", e->meta_used, e->meta_size,
 			     e->space & CPBLK_SPACE_META_LOW);
+	if (e->type == CPBLK_EVENT_RECLAIM)
+		print_reclaim(e);
 	if (e->error[0])
 		printf("  %s", show_text(e->error));
 	putchar('\n');

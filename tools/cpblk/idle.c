@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "idle.h"
@@ -49,36 +48,11 @@ static int open_one(const char *path, const char *what, bool write, int *fd,
 
 /* ---- Progress ---- */
 
-#define BAR	40
-
-/* On the terminal, a few times a second. */
-static void show(struct idle *idle)
-{
-	unsigned int done, i;
-	struct timespec now;
-	u64 part;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if ((u64)now.tv_sec * 5 + (u64)now.tv_nsec / 200000000 == idle->shown)
-		return;
-	idle->shown = (u64)now.tv_sec * 5 + (u64)now.tv_nsec / 200000000;
-	part = idle->reads < idle->expected ? idle->reads : idle->expected;
-	done = (unsigned int)(part * BAR / idle->expected);
-	fprintf(stderr, "\r%s [", idle->doing);
-	for (i = 0; i < BAR; i++)
-		fputc(i < done ? '#' : ' ', stderr);
-	fprintf(stderr, "] %u%%", (unsigned int)(part * 100 / idle->expected));
-	fflush(stderr);
-	idle->bar = true;
-}
-
 void idle_progress(struct idle *idle, const char *doing, u64 expected)
 {
-	if (idle->bar)
-		fprintf(stderr, "\r\033[K");
-	idle->bar = false;
-	idle->doing = isatty(STDERR_FILENO) ? doing : NULL;
-	idle->expected = expected ? expected : 1;
+	bar_end();
+	idle->doing = bar_wanted() ? doing : NULL;
+	idle->expected = expected;
 	idle->reads = 0;
 }
 
@@ -90,7 +64,7 @@ static int idle_read(void *ctx, u64 block, void *data)
 
 	idle->reads++;
 	if (idle->doing)
-		show(idle);
+		bar_show(idle->doing, idle->reads, idle->expected, "");
 	return cpb_files_ops.read(&idle->files, block, data);
 }
 

@@ -18,9 +18,8 @@
 struct idle {
 	struct cpb_files files;
 	u64 meta_blocks, data_bytes;
-	u64 reads, expected, shown;
+	u64 reads, expected;
 	const char *doing;
-	bool bar;
 };
 
 extern const struct cpb_ops idle_ops;

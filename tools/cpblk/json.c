@@ -25,7 +25,7 @@ static void put_optional(struct json_object *o, const char *key, const char *val
 			       *value ? json_object_new_string(value) : NULL);
 }
 
-/* A number of a checkpoint, where 0 stands for none. */
+/* A number of which 0 stands for none. */
 static void put_id(struct json_object *o, const char *key, uint64_t id)
 {
 	json_object_object_add(o, key, id ? json_object_new_uint64(id) : NULL);
@@ -122,6 +122,10 @@ struct json_object *json_store(const struct cpblk_store_info *s)
 	json_put_number(o, "nr_volumes", s->nr_volumes);
 	json_put_number(o, "nr_checkpoints", s->nr_checkpoints);
 	json_put_number(o, "nr_hidden", s->nr_hidden);
+	json_put_number(o, "reclaim_points", s->reclaim_points);
+	json_put_number(o, "reclaim_left", s->reclaim_left);
+	json_put_number(o, "reclaim_done", s->reclaim_done);
+	put_id(o, "reclaim_ms", s->reclaim_ms);
 	json_object_object_add(o, "counters", json_counters(s));
 	return o;
 }

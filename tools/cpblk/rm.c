@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tool.h"
 
@@ -298,12 +299,40 @@ static int delete_set(struct tool *tool, const char *store, const struct set *se
 	return DONE;
 }
 
+/*
+ * The driver reclaims at a pace that suits others. It is let go on with that; only
+ * what is left at the end is asked for.
+ */
+static int wait_for_space(struct tool *tool, const char *store)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+	char note[2 * TEXT_MAX], time[TEXT_MAX];
+	struct cpblk_store_info s;
+	struct cpblk_error err;
+	int rc;
+
+	for (;;) {
+		rc = cpblk_store_get(tool->link, store, &s, &err);
+		if (rc || !s.reclaim_points || s.state != CPBLK_STATE_ACTIVE)
+			break;
+		snprintf(note, sizeof(note), "%s%s", s.reclaim_ms ? ", about " : "",
+			 s.reclaim_ms ? show_duration(s.reclaim_ms * 1000000, time) : "");
+		if (bar_wanted())
+			bar_show("reclaiming", s.reclaim_done,
+				 s.reclaim_done + s.reclaim_left, note);
+		nanosleep(&pause, NULL);
+	}
+	bar_end();
+	if (!rc)
+		rc = cpblk_store_sync(tool->link, store, CPBLK_SYNC_RECLAIM, &err);
+	return rc ? refuse("cannot wait for the space: %s", err.text) : DONE;
+}
+
 int cmd_rm(struct tool *tool, int argc, char **argv)
 {
 	struct cpblk_store_info store;
 	uint64_t bytes = 0;
 	struct number keep = { 0 };
-	struct cpblk_error err;
 	struct set set = { 0 };
 	bool volumes = false, wait = false, dry_run = false;
 	const struct option_row rows[] = {
@@ -337,9 +366,8 @@ int cmd_rm(struct tool *tool, int argc, char **argv)
 		rc = print_json(&set, dry_run ? &bytes : NULL);
 	else if (rc == DONE)
 		print_set(&set, dry_run ? &bytes : NULL);
-	if (rc == DONE && wait && !dry_run &&
-	    cpblk_store_sync(tool->link, store.name, CPBLK_SYNC_RECLAIM, &err))
-		rc = refuse("cannot wait for the space: %s", err.text);
+	if (rc == DONE && wait && !dry_run)
+		rc = wait_for_space(tool, store.name);
 	free(set.list);
 	free(set.volumes);
 	return rc;

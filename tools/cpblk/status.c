@@ -34,7 +34,7 @@ static void print_space(const char *what, uint64_t used, uint64_t size, bool low
 
 static void print_store(const struct cpblk_store_info *s)
 {
-	char a[TEXT_MAX], b[TEXT_MAX], uuid[TEXT_MAX];
+	char a[TEXT_MAX], b[TEXT_MAX], time[TEXT_MAX], uuid[TEXT_MAX];
 
 	printf("store %s (%s)\n", s->name, show_uuid(s->uuid, uuid));
 	if (s->state == CPBLK_STATE_FAILED)
@@ -56,6 +56,10 @@ static void print_store(const struct cpblk_store_info *s)
 	if (s->nr_hidden)
 		printf("  deleted   %llu checkpoint%s being reclaimed, or shared by others\n",
 		       (unsigned long long)s->nr_hidden, s->nr_hidden == 1 ? "" : "s");
+	if (s->reclaim_points)
+		printf("  reclaim   %s left, %s done%s%s\n", show_size(s->reclaim_left, a),
+		       show_size(s->reclaim_done, b), s->reclaim_ms ? ", about " : "",
+		       s->reclaim_ms ? show_duration(s->reclaim_ms * 1000000, time) : "");
 }
 
 static void print_volume(const struct cpblk_volume_info *v)

@@ -242,6 +242,17 @@ const char *checkpoint_label(const struct cpblk_checkpoint_info *c,
 int prune_volume(struct tool *tool, const struct cpblk_volume_info *v, bool dry_run,
 		 bool explain, struct json_object *json);
 
+/* ---- A bar on the terminal (bar.c) ---- */
+
+/** bar_wanted() - is there a terminal? */
+bool bar_wanted(void);
+
+/** bar_show() - draw it, a few times a second; @note: what to say behind it */
+void bar_show(const char *doing, uint64_t part, uint64_t whole, const char *note);
+
+/** bar_end() - wipe it off, if there is one */
+void bar_end(void);
+
 /* ---- Numbers as text (text.c) ---- */
 
 #define TEXT_MAX 40

@@ -69,6 +69,10 @@ void cpblk_disconnect(struct cpblk *link);
  * @nr_volumes: its volumes
  * @nr_checkpoints: its checkpoints, without hidden ones
  * @nr_hidden: deleted checkpoints that are not gone yet
+ * @reclaim_points: what was deleted and has yet to give back what it holds
+ * @reclaim_left: so much of that is known
+ * @reclaim_done: so much came back since the driver began with it
+ * @reclaim_ms: how long the rest is going to take, milliseconds; 0: not known
  * @counters: what it has done, by enum cpblk_counter
  * @options: what they are set to, by enum cpblk_option
  */
@@ -94,6 +98,10 @@ struct cpblk_store_info {
 	uint64_t nr_volumes;
 	uint64_t nr_checkpoints;
 	uint64_t nr_hidden;
+	uint64_t reclaim_points;
+	uint64_t reclaim_left;
+	uint64_t reclaim_done;
+	uint64_t reclaim_ms;
 	uint64_t counters[CPBLK_COUNTER_MAX + 1];
 	uint32_t options[CPBLK_OPTION_MAX + 1];
 };
@@ -515,6 +523,10 @@ int cpblk_detach(struct cpblk *link, const char *store, uint64_t id,
  * @data_size: see there
  * @meta_used: see there
  * @data_used: see there
+ * @reclaim_points: reclaim: as in &struct cpblk_store_info, and so are the next
+ * @reclaim_left: see there
+ * @reclaim_done: see there
+ * @reclaim_ms: see there
  * @taken: snapped: the checkpoints
  * @nr_taken: how many
  */
@@ -536,6 +548,10 @@ struct cpblk_event_info {
 	uint64_t data_size;
 	uint64_t meta_used;
 	uint64_t data_used;
+	uint64_t reclaim_points;
+	uint64_t reclaim_left;
+	uint64_t reclaim_done;
+	uint64_t reclaim_ms;
 	struct cpblk_taken *taken;
 	size_t nr_taken;
 };

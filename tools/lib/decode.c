@@ -43,6 +43,10 @@ static const struct cpblk_field store_fields[] = {
 	U64(CPBLK_A_NR_VOLUMES, cpblk_store_info, nr_volumes),
 	U64(CPBLK_A_NR_CHECKPOINTS, cpblk_store_info, nr_checkpoints),
 	U64(CPBLK_A_NR_HIDDEN, cpblk_store_info, nr_hidden),
+	U64(CPBLK_A_RECLAIM_POINTS, cpblk_store_info, reclaim_points),
+	U64(CPBLK_A_RECLAIM_LEFT, cpblk_store_info, reclaim_left),
+	U64(CPBLK_A_RECLAIM_DONE, cpblk_store_info, reclaim_done),
+	U64(CPBLK_A_RECLAIM_MS, cpblk_store_info, reclaim_ms),
 };
 
 static const struct cpblk_field volume_fields[] = {
@@ -132,6 +136,10 @@ static const struct cpblk_field event_fields[] = {
 	U64(CPBLK_A_DATA_SIZE, cpblk_event_info, data_size),
 	U64(CPBLK_A_META_USED, cpblk_event_info, meta_used),
 	U64(CPBLK_A_DATA_USED, cpblk_event_info, data_used),
+	U64(CPBLK_A_RECLAIM_POINTS, cpblk_event_info, reclaim_points),
+	U64(CPBLK_A_RECLAIM_LEFT, cpblk_event_info, reclaim_left),
+	U64(CPBLK_A_RECLAIM_DONE, cpblk_event_info, reclaim_done),
+	U64(CPBLK_A_RECLAIM_MS, cpblk_event_info, reclaim_ms),
 };
 
 static const struct cpblk_field member_fields[] = {
