@@ -1,0 +1,191 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Reclaiming beside a load: what it does to the latency of 4 KiB random writes,
+# that it ends all the same, that it can be watched and its pace set, and that a
+# store closes in the middle of it.
+#
+# What is reclaimed are checkpoints of volumes that were written at random, 4 KiB
+# at a time, and discarded since: no two chunks lie together. What counts is half a
+# GiB, as an emulated processor takes half a minute to write all of it.
+#
+# timeout: 300
+# modules: null_blk
+
+. "${0%/*}/lib.sh"
+
+size=$(by_speed 512 16)
+part=$(by_speed 128 16)
+rate=$(by_speed 1000 100)
+calm=$(by_speed 6 10)
+log=/tmp/reclaim-fio
+trace=/sys/kernel/tracing
+
+# scatter VOLUME MIB: all of it, in any order, and a checkpoint; then it goes
+scatter()
+{
+	cpblk create "$1" "$2M"
+	fio --name=scatter --filename="$(dev_for "$1")" --ioengine=libaio --iodepth=32 \
+		--direct=1 --rw=randwrite --bs=4k --size="$2M" --output=/dev/null
+	cpblk snap "$1"
+	blkdiscard "$(dev_for "$1")"
+}
+
+now()
+{
+	date +%s%3N
+}
+
+# status KEY: a number of the store
+status()
+{
+	cpblk status --json | number_of "$1"
+}
+
+# reclaimed: nothing is left
+reclaimed()
+{
+	[ "$(status reclaim_points)" = 0 ]
+}
+
+# start_load: the same load each time; what each write took is in ${log}_lat.1.log
+start_load()
+{
+	fio --name=load --thread --filename="$dev" --ioengine=libaio --iodepth=4 --direct=1 \
+		--rw=randwrite --norandommap --bs=4k --rate_iops="$rate" --time_based \
+		--runtime=600 --write_lat_log=$log --log_unix_epoch=1 \
+		--output=/tmp/reclaim-fio.out &
+	load=$!
+	sleep "$calm"
+}
+
+stop_load()
+{
+	kill -0 "$load" || fail "the load has ended"
+	kill "-$1" "$load"
+	wait "$load" || :
+}
+
+# reclaim CHECKPOINT: deletes it and waits; sets FROM and TO, in ms
+reclaim()
+{
+	FROM=$(now)
+	cpblk rm --wait "$1"
+	TO=$(now)
+}
+
+# p99 FROM TO: for each whole second between the two, what 99 of 100 writes took
+# at most, ns
+p99()
+{
+	local at
+
+	for ((at = $1; at + 1000 <= $2; at += 1000)); do
+		awk -F, -v from="$at" '$1 >= from && $1 < from + 1000 { print $2 + 0 }' \
+			${log}_lat.1.log | sort -n |
+			awk '{ a[NR] = $1 } END { if (NR > 20) print a[NR - int(NR / 100)] }'
+	done
+}
+
+# median: of the numbers on stdin
+median()
+{
+	sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'
+}
+
+# ratio A B
+ratio()
+{
+	awk "BEGIN { printf \"%.2f\", $1 / $2 }"
+}
+
+make_store pace 256 2048
+cpblk create load 64M
+dev=$(dev_for load)
+fio --name=fill --filename="$dev" --ioengine=libaio --iodepth=8 --direct=1 \
+	--rw=write --bs=1M --output=/dev/null
+scatter big "$size" &
+scatter some "$part"
+scatter other "$size"
+wait $!
+cpblk sync --reclaim
+[ "$(status data_used)" = $(((64 + 2 * size + part) << 20)) ] ||
+	fail "$(status data_used) bytes are in use"
+
+# ---- Beside a load
+
+echo 1 >$trace/events/cpblk/cpblk_pace/enable
+cpblk events --json >/tmp/reclaim-events &
+events=$!
+start_load
+start=$(now)
+sleep "$calm"
+reclaim big@v1
+from=$FROM to=$TO
+sleep "$calm"
+end=$(now)
+[ "$(status data_used)" = $(((64 + size + part) << 20)) ] ||
+	fail "after waiting for it $(status data_used) bytes are in use"
+ok "reclaimed $size MiB beside the load in $((to - from)) ms"
+
+# It was seen, once a second, and its end.
+sed -n 's/^.*"reclaim_points":\([0-9]*\),"reclaim_left":\([0-9]*\),.*$/\1 \2/p' \
+	/tmp/reclaim-events >/tmp/reclaim-seen
+cat /tmp/reclaim-seen
+seen=$(wc -l </tmp/reclaim-seen)
+((seen >= 2 && seen <= (to - from) / 1000 + 2)) ||
+	fail "there were $seen events in $((to - from)) ms"
+sort -c -r -n -k 2 /tmp/reclaim-seen || fail "it became more"
+[ "$(tail -n 1 /tmp/reclaim-seen)" = "0 0" ] || fail "no event says that it is over"
+
+# Some more, as fast as it goes.
+cpblk set reclaim-latency=0
+reclaim some@v1
+paced=$((1000 * (to - from) / size)) flat_out=$((1000 * (TO - FROM) / part))
+stop_load INT
+cpblk set reclaim-latency=default
+kill $events
+wait $events || :
+grep -o 'store [0-9]* [pw].*' $trace/trace | tail -n 30
+echo 0 >$trace/events/cpblk/cpblk_pace/enable
+
+p99 "$start" "$from" >/tmp/reclaim-before
+p99 "$from" "$to" >/tmp/reclaim-during
+p99 "$to" "$end" >/tmp/reclaim-after
+head -n 30 /tmp/reclaim-{before,during,after}
+idle=$(cat /tmp/reclaim-before /tmp/reclaim-after | median)
+during=$(median </tmp/reclaim-during)
+[ -n "$during" ] || fail "there was no second of reclaiming: nothing has slowed it down"
+figure reclaim_p99_idle_us $((idle / 1000))
+figure reclaim_p99_ratio "$(ratio "$during" "$idle")"
+figure reclaim_paced_us_per_mib $paced
+figure reclaim_flat_out_us_per_mib $flat_out
+# It is to be 2 at most. A host that is busy with something else for some seconds
+# of the one and not of the other can make 2 of 1.4, but hardly 4: medians leave
+# out up to half of the seconds. On the debug kernel it is a figure only.
+awk "BEGIN { exit !($during < $(by_speed 4 100) * $idle) }" ||
+	fail "writes take too long meanwhile"
+[ $paced -ge $((flat_out * 3 / 2)) ] ||
+	fail "a MiB took $paced us beside the load, and $flat_out as fast as it goes"
+
+# ---- Closed in the middle of it
+
+start_load
+cpblk set reclaim-latency=1
+cpblk rm other@v1
+stop_load KILL
+from=$(now)
+cpblk close
+took=$(($(now) - from))
+ok "closed in $took ms"
+[ $took -lt "$(by_speed 5000 20000)" ] || fail "closing took $took ms"
+cpblk open "$META" "$DATA" >/dev/null
+cpblk status
+# Slow programs may have given it the time to get to its end.
+reclaimed && [ "$(by_speed 0 1)" = 0 ] && fail "nothing was left when it was closed"
+wait_for 60 reclaimed
+[ "$(status nr_hidden)" = 0 ] || fail "$(status nr_hidden) are hidden"
+[ "$(status data_used)" = $((64 << 20)) ] || fail "$(status data_used) bytes are in use"
+ok "what was left is reclaimed after it was opened"
+finish_store pace "$META" "$DATA"
+rm $log* /tmp/reclaim-*
