@@ -311,8 +311,8 @@ int cpb_load(struct cpb_store *s, struct cpb_point *p, u64 vchunk);
  * @run: what was taken, at least 1 chunk and at most @want
  *
  * Space on the metadata device that the insertion may need is set aside too,
- * until cpb_write_end() or cpb_write_abort(), one of which must follow for
- * exactly this run.
+ * until cpb_write_end(), cpb_write_abort() or cpb_write_cancel(), one of which
+ * must follow for exactly this run.
  *
  * Return: 0; -EAGAIN: cpb_write_wait(); -ENOSPC is answered only by that.
  */
@@ -321,13 +321,59 @@ int cpb_write_begin(struct cpb_store *s, unsigned int cpu, u64 want,
 		    struct cpb_run *run);
 
 /**
- * cpb_write_wait() - make cpb_write_begin() possible again  [sleeps]
+ * struct cpb_reserve - space that is set aside for writes that belong together
+ * @chunks: so many are left of it
+ * @writes: what it counts as among the writes under way
+ *
+ * Its owner calls for it from one context at a time.
+ */
+struct cpb_reserve {
+	u64 chunks;
+	long writes;
+};
+
+/**
+ * cpb_reserve() - set space aside, all of it or none  [any]
+ * @chunks: chunks wanted, at least 1, at most CPB_RESERVE_MAX
+ * @r: filled in; cpb_unreserve() must follow
+ *
+ * The chunks may be anywhere. Others wait for what is set aside, so go on to
+ * cpb_unreserve() without waiting for any of them.
+ *
+ * Return: 0; -EAGAIN: cpb_reserve_wait(); -ENOSPC is answered only by that.
+ */
+#define CPB_RESERVE_MAX 1024
+int cpb_reserve(struct cpb_store *s, u64 chunks, struct cpb_reserve *r);
+
+/**
+ * cpb_reserve_wait() - the same, as soon as there is that much  [sleeps]
  *
  * Loads bitmaps, commits where that releases space, throttles, waits for writes
- * under way: so the caller must not be between cpb_write_begin() and its end.
- * Return: 0 (try again), or -ENOSPC when nothing is left to release.
+ * under way: so the caller must not be between cpb_write_begin() and its end,
+ * or cpb_reserve() and cpb_unreserve(). One waits at a time, and what is released
+ * meanwhile is for that one: so many small writes don't keep a large one waiting.
+ *
+ * Return: 0, or -ENOSPC when nothing is left to release.
  */
-int cpb_write_wait(struct cpb_store *s);
+int cpb_reserve_wait(struct cpb_store *s, u64 chunks, struct cpb_reserve *r);
+
+/** cpb_write_take() - cpb_write_begin() with space from a reserve, which can't fail  [any] */
+void cpb_write_take(struct cpb_store *s, unsigned int cpu, u64 want,
+		    struct cpb_reserve *r, struct cpb_run *run);
+
+/** cpb_unreserve() - what is left of it is for others again  [any] */
+void cpb_unreserve(struct cpb_store *s, struct cpb_reserve *r);
+
+/** cpb_write_wait() - make cpb_write_begin() possible again, as cpb_reserve_wait()  [sleeps] */
+static inline int cpb_write_wait(struct cpb_store *s)
+{
+	struct cpb_reserve r;
+	int err = cpb_reserve_wait(s, 1, &r);
+
+	if (!err)
+		cpb_unreserve(s, &r);
+	return err;
+}
 
 /**
  * cpb_write_end() - data reached the chunks: map them  [any]
@@ -347,6 +393,9 @@ int cpb_write_end(struct cpb_volume *v, u64 vchunk, const struct cpb_run *run,
 
 /** cpb_write_abort() - the write failed: give the run back  [any] */
 void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run);
+
+/** cpb_write_cancel() - nothing was written after all: give the run back  [any] */
+void cpb_write_cancel(struct cpb_store *s, const struct cpb_run *run);
 
 /**
  * cpb_unmap() - make holes, one bounded step  [any]

@@ -6,6 +6,7 @@
  * Locks, outermost first:
  *
  *   cost    (sleeps) one computation of cost.c at a time
+ *   space.waiting (sleeps) one write at a time waits for space
  *   lists   (sleeps) volumes and points come and go; operations on the history
  *   commit  (sleeps) one transaction is being written at a time
  *   meta    (sleeps) dead tree, tables, bitmaps: whatever only works in
@@ -13,7 +14,7 @@
  *   log_io  (sleeps) the journal's head: one batch is being written at a time
  *   lock    (any context) the tree lock: all maps, all points, the running
  *           transaction, the journal's records in memory
- *   space.lock, cpu lock (any context) free chunks
+ *   space.claims, cpu lock, space.lock (any context, in this order) free chunks
  *   blocks.lock (any context) node cache, dirty lists, metadata blocks, spares
  *
  * Lookups take none of them: they run under RCU, check the point's sequence
@@ -354,6 +355,8 @@ struct cpb_space {
 	u64 nr_groups, chunks;
 	u64 cursor;		/* group to look in next */
 	u64 busy;		/* chunks not free to take; lock */
+	u64 free;		/* chunks free in the groups that are loaded; lock */
+	u64 claimed;		/* chunks to leave to reservations; lock */
 	struct cpb_level level;	/* of them; lock */
 	u64 used;		/* chunks allocated as of the last commit; meta */
 	s64 change;		/* since then; the tree lock */
@@ -363,6 +366,8 @@ struct cpb_space {
 	struct cpb_gen *gen;	/* current; RCU */
 	struct list_head gens;	/* oldest first; lock */
 	port_wait_t wait;
+	port_mutex_t waiting;
+	port_lock_t claims;	/* a claim that isn't met is made, or looked at */
 };
 
 struct cpb_blocks {
@@ -426,7 +431,7 @@ struct cpb_store {
 	port_lock_t meta_pool_lock;	/* meta is what guards it */
 	u64 pool_want;
 	u64 floor;			/* blocks that writes leave alone */
-	atomic_long_t writes;		/* between begin and end */
+	atomic_long_t writes;		/* between begin and end, and reserved */
 
 	struct cpb_space space;
 	struct cpb_log log;

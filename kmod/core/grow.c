@@ -43,6 +43,9 @@ static struct cpb_group *take_chunks(struct cpb_store *s, struct cpb_group *fres
 	struct cpb_group *old = sp->group;
 
 	memcpy(fresh, old, sp->nr_groups * sizeof(*old));
+	if (fresh[sp->nr_groups - 1].busy)
+		sp->free += min(s->disk_chunks, sp->nr_groups * CPB_SPACE_BITS) -
+			    sp->chunks;
 	/* The last one has become larger, or is not the last one any more. */
 	fresh[sp->nr_groups - 1].full = false;
 	sp->group = fresh;

@@ -90,7 +90,7 @@ typedef struct {
 #define atomic_long_set(a, v)	__atomic_store_n(&(a)->counter, v, __ATOMIC_RELAXED)
 #define atomic_long_add(v, a)	__atomic_fetch_add(&(a)->counter, v, __ATOMIC_SEQ_CST)
 #define atomic_long_inc(a)	atomic_long_add(1, a)
-#define atomic_long_dec_return(a)	__atomic_sub_fetch(&(a)->counter, 1, __ATOMIC_SEQ_CST)
+#define atomic_long_sub_return(v, a)	__atomic_sub_fetch(&(a)->counter, v, __ATOMIC_SEQ_CST)
 
 /* ---- Lists ---- */
 

@@ -15,11 +15,18 @@
  *
  * Bitmaps come into memory a group at a time, as writes need them. Each CPU
  * takes a run of its own from them and hands out pieces of that.
+ *
+ * A write that needs more than one run claims chunks by their number: CPUs take
+ * no more than what is left of the bitmaps' free chunks without those. A claim
+ * for more than there is takes back what the CPUs have, and then fails, or is
+ * left standing while its owner waits: what comes free is for that one, and all
+ * others get to wait behind it.
  */
 #include "engine.h"
 
 #define RUN_CHUNKS	1024	/* that a CPU takes at once */
 #define WRITE_BLOCKS	16	/* metadata blocks that one write may need */
+#define CHUNK_BLOCKS	1	/* and one of many runs, for each chunk, beside them */
 
 static u64 group_chunks(const struct cpb_space *sp, u64 g)
 {
@@ -68,6 +75,7 @@ static int fill_group(struct cpb_store *s, u64 g, const struct cpb_node *leaf,
 				 leaf ? leaf->addr : ~0ULL);
 	}
 	flags = port_lock(&sp->lock);
+	sp->free += nr - nr_busy;
 	group->nr_busy = nr_busy;
 	group->full = false;
 	/* A look without the lock must find it filled in. */
@@ -146,17 +154,17 @@ static bool take_from(struct cpb_space *sp, u64 g, u64 want, struct cpb_run *run
 		flip(group->busy, i);
 	group->nr_busy += i - first;
 	sp->busy += i - first;
+	sp->free -= i - first;
 	run->chunk = g * CPB_SPACE_BITS + first;
 	run->len = i - first;
 	return true;
 }
 
-static bool take_run(struct cpb_store *s, u64 want, struct cpb_run *run)
+/* A run of free chunks; space.lock is held. */
+static bool take_free(struct cpb_space *sp, u64 want, struct cpb_run *run)
 {
-	struct cpb_space *sp = &s->space;
-	unsigned long flags = port_lock(&sp->lock);
 	u64 g = sp->cursor, i;
-	bool got = false, moved;
+	bool got = false;
 
 	for (i = 0; i < sp->nr_groups && !got; i++) {
 		got = take_from(sp, g, want, run);
@@ -164,6 +172,18 @@ static bool take_run(struct cpb_store *s, u64 want, struct cpb_run *run)
 			g = 0;
 	}
 	sp->cursor = g;
+	return got;
+}
+
+/* The same, of those that nobody claims. */
+static bool take_run(struct cpb_store *s, u64 want, struct cpb_run *run)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags = port_lock(&sp->lock);
+	bool got = false, moved;
+
+	if (sp->free > sp->claimed)
+		got = take_free(sp, min(want, sp->free - sp->claimed), run);
 	moved = got && cpb_level_moved(&sp->level, sp->busy, sp->chunks);
 	port_unlock(&sp->lock, flags);
 	if (moved)
@@ -216,6 +236,12 @@ static u64 commit_cost(struct cpb_store *s)
 	       2 * (READ_ONCE(s->slots.nr_dirty) + READ_ONCE(s->slots.nr_ahead)) + 64;
 }
 
+/* Blocks that are left alone while so many writes are under way. */
+static u64 reserved(struct cpb_store *s, long writes)
+{
+	return READ_ONCE(s->floor) + commit_cost(s) + writes * WRITE_BLOCKS;
+}
+
 /**
  * cpb_blocks_reserved() - metadata blocks that a write leaves free
  * @s: the store
@@ -224,22 +250,36 @@ static u64 commit_cost(struct cpb_store *s)
  */
 u64 cpb_blocks_reserved(struct cpb_store *s)
 {
-	return READ_ONCE(s->floor) + commit_cost(s) +
-	       (atomic_long_read(&s->writes) + 1) * WRITE_BLOCKS;
+	return reserved(s, atomic_long_read(&s->writes) + 1);
+}
+
+/* So many writes fewer are under way; any context. */
+static void writes_ended(struct cpb_store *s, long writes)
+{
+	/* A full barrier: who goes to sleep after this has seen the new number. */
+	atomic_long_sub_return(writes, &s->writes);
+	if (unlikely(port_wait_active(&s->space.wait)))
+		port_wait_wake(&s->space.wait);
 }
 
 /** cpb_write_ended() - one write fewer is under way; any context */
 void cpb_write_ended(struct cpb_store *s)
 {
-	/* A full barrier: who goes to sleep after this has seen the new number. */
-	atomic_long_dec_return(&s->writes);
-	if (unlikely(port_wait_active(&s->space.wait)))
-		port_wait_wake(&s->space.wait);
+	writes_ended(s, 1);
 }
 
-static bool blocks_short(struct cpb_store *s)
+/* Too short for so many more writes? */
+static bool blocks_short(struct cpb_store *s, long more)
 {
-	return cpb_blocks_available(s) < cpb_blocks_reserved(s);
+	return cpb_blocks_available(s) <
+	       reserved(s, atomic_long_read(&s->writes) + more);
+}
+
+static void write_begun(struct cpb_store *s)
+{
+	atomic_long_inc(&s->writes);
+	if (unlikely(READ_ONCE(s->pool.nr) < s->pool_want / 2))
+		s->ops->kick(s->ctx, CPB_KICK_REFILL);
 }
 
 int cpb_write_begin(struct cpb_store *s, unsigned int cpu, u64 want,
@@ -247,26 +287,138 @@ int cpb_write_begin(struct cpb_store *s, unsigned int cpu, u64 want,
 {
 	if (unlikely(s->broken || !s->writable))
 		return -EROFS;
-	if (unlikely(blocks_short(s)))
+	if (unlikely(blocks_short(s, 1)))
 		return -EAGAIN;
 	if (!take(s, cpu, want, run))
 		return -EAGAIN;
-	atomic_long_inc(&s->writes);
-	if (unlikely(READ_ONCE(s->pool.nr) < s->pool_want / 2))
-		s->ops->kick(s->ctx, CPB_KICK_REFILL);
+	write_begun(s);
 	return 0;
 }
 
-static bool chunks_short(struct cpb_space *sp)
+/* The chunks of a run are free again; space.lock is held. */
+static void give_back(struct cpb_space *sp, const struct cpb_run *run)
 {
-	unsigned int i;
+	u64 i, g, chunk;
 
-	if (READ_ONCE(sp->busy) < sp->chunks)
-		return false;
-	for (i = 0; i < sp->ncpus; i++)
-		if (READ_ONCE(sp->cpu[i].run.len))
-			return false;
-	return true;
+	for (i = 0; i < run->len; i++) {
+		chunk = run->chunk + i;
+		g = div64_u64(chunk, CPB_SPACE_BITS);
+		flip(sp->group[g].busy, chunk - g * CPB_SPACE_BITS);
+		sp->group[g].nr_busy--;
+	}
+	sp->busy -= run->len;
+	sp->free += run->len;
+}
+
+void cpb_write_cancel(struct cpb_store *s, const struct cpb_run *run)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags = port_lock(&sp->lock);
+
+	give_back(sp, run);
+	port_unlock(&sp->lock, flags);
+	cpb_write_ended(s);
+}
+
+void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run)
+{
+	/* Before whoever asked for the write hears of it, and flushes. */
+	WRITE_ONCE(s->write_failed, true);
+	cpb_write_cancel(s, run);
+}
+
+/* ---- Reserving ---- */
+
+/* Others leave so much to @r from now on, whether it is there or not. */
+static void claim(struct cpb_store *s, u64 chunks, struct cpb_reserve *r)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags;
+
+	r->chunks = chunks;
+	r->writes = 1 + chunks * CHUNK_BLOCKS / WRITE_BLOCKS;
+	atomic_long_add(r->writes, &s->writes);
+	flags = port_lock(&sp->lock);
+	sp->claimed += chunks;
+	port_unlock(&sp->lock, flags);
+}
+
+void cpb_unreserve(struct cpb_store *s, struct cpb_reserve *r)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags = port_lock(&sp->lock);
+
+	sp->claimed -= r->chunks;
+	port_unlock(&sp->lock, flags);
+	writes_ended(s, r->writes);
+}
+
+/*
+ * Is all there that is claimed? What CPUs have is taken back for that. With
+ * space.claims held there is one claim at most for which it isn't.
+ */
+static bool claims_met(struct cpb_space *sp)
+{
+	unsigned long flags, inner;
+	struct cpb_cpu *cpu;
+	unsigned int i;
+	bool met;
+
+	for (i = 0;; i++) {
+		flags = port_lock(&sp->lock);
+		met = sp->free >= sp->claimed;
+		port_unlock(&sp->lock, flags);
+		if (met || i == sp->ncpus)
+			return met;
+		cpu = &sp->cpu[i];
+		flags = port_lock(&cpu->lock);
+		inner = port_lock(&sp->lock);
+		give_back(sp, &cpu->run);
+		cpu->run.len = 0;
+		port_unlock(&sp->lock, inner);
+		port_unlock(&cpu->lock, flags);
+	}
+}
+
+int cpb_reserve(struct cpb_store *s, u64 chunks, struct cpb_reserve *r)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags;
+	bool met;
+
+	if (s->broken || !s->writable)
+		return -EROFS;
+	flags = port_lock(&sp->claims);
+	claim(s, chunks, r);
+	met = !blocks_short(s, 0) && claims_met(sp);
+	if (!met)
+		cpb_unreserve(s, r);
+	port_unlock(&sp->claims, flags);
+	return met ? 0 : -EAGAIN;
+}
+
+void cpb_write_take(struct cpb_store *s, unsigned int n, u64 want,
+		    struct cpb_reserve *r, struct cpb_run *run)
+{
+	struct cpb_space *sp = &s->space;
+	struct cpb_cpu *cpu = &sp->cpu[n];
+	unsigned long flags = port_lock(&cpu->lock);
+	bool got, moved;
+
+	want = min(want, r->chunks);
+	got = cut_run(cpu, want, run);
+	port_unlock(&cpu->lock, flags);
+	flags = port_lock(&sp->lock);
+	/* It was claimed, so that there is one. */
+	if (!got)
+		take_free(sp, want, run);
+	sp->claimed -= run->len;
+	moved = cpb_level_moved(&sp->level, sp->busy, sp->chunks);
+	port_unlock(&sp->lock, flags);
+	if (moved)
+		s->ops->kick(s->ctx, CPB_KICK_LEVEL);
+	r->chunks -= run->len;
+	write_begun(s);
 }
 
 /* Is anything on its way to being free that only needs time or a commit? */
@@ -290,23 +442,36 @@ static bool gen_drained(struct cpb_store *s)
 	return drained;
 }
 
-/* Would the blocks suffice if nothing else were being written? */
-static bool writes_in_way(struct cpb_store *s)
+/* Would the blocks suffice for @r if nothing else were being written? */
+static bool writes_in_way(struct cpb_store *s, const struct cpb_reserve *r)
 {
-	long writes = atomic_long_read(&s->writes);
+	return atomic_long_read(&s->writes) > r->writes &&
+	       cpb_blocks_available(s) >= reserved(s, r->writes);
+}
 
-	return writes > 0 && cpb_blocks_available(s) + writes * WRITE_BLOCKS >=
-			     cpb_blocks_reserved(s);
+static bool is_met(struct cpb_store *s)
+{
+	struct cpb_space *sp = &s->space;
+	unsigned long flags;
+	bool met;
+
+	if (blocks_short(s, 0))
+		return false;
+	flags = port_lock(&sp->claims);
+	met = claims_met(sp);
+	port_unlock(&sp->claims, flags);
+	return met;
 }
 
 /* Until one of the @writes under way has ended, or there is room again. */
 static void wait_for_writes(struct cpb_store *s, long writes)
 {
-	port_wait_event(&s->space.wait, atomic_long_read(&s->writes) < writes ||
-			(!blocks_short(s) && !chunks_short(&s->space)));
+	port_wait_event(&s->space.wait,
+			atomic_long_read(&s->writes) < writes || is_met(s));
 }
 
-int cpb_write_wait(struct cpb_store *s)
+/* Until there is what @r claims. */
+static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 {
 	long writes;
 	int err;
@@ -315,13 +480,15 @@ int cpb_write_wait(struct cpb_store *s)
 		if (s->broken || !s->writable)
 			return -EROFS;
 		writes = atomic_long_read(&s->writes);
-		if (!blocks_short(s)) {
+		if (is_met(s))
+			return 0;
+		if (!blocks_short(s, 0)) {
 			err = cpb_space_load(s);
+			if (!err)
+				continue;
 			if (err != -ENOSPC)
 				return err;
-			if (!chunks_short(&s->space))
-				return 0;
-		} else if (writes_in_way(s)) {
+		} else if (writes_in_way(s, r)) {
 			wait_for_writes(s, writes);
 			continue;
 		}
@@ -344,30 +511,29 @@ int cpb_write_wait(struct cpb_store *s)
 		if (err || cpb_dirty(s))
 			continue;
 		/* What these overwrite, or take in vain, may yet be free. */
-		if (!writes)
+		if (writes <= r->writes)
 			return -ENOSPC;
 		wait_for_writes(s, writes);
 	}
 }
 
-void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run)
+int cpb_reserve_wait(struct cpb_store *s, u64 chunks, struct cpb_reserve *r)
 {
 	struct cpb_space *sp = &s->space;
-	unsigned long flags = port_lock(&sp->lock);
-	u64 i, at = 0;
+	int err = cpb_reserve(s, chunks, r);
+	unsigned long flags;
 
-	for (i = 0; i < run->len; i++) {
-		u64 g = div64_u64(run->chunk + i, CPB_SPACE_BITS);
-
-		at = run->chunk + i - g * CPB_SPACE_BITS;
-		flip(sp->group[g].busy, at);
-		sp->group[g].nr_busy--;
-	}
-	sp->busy -= run->len;
-	/* Before whoever asked for the write hears of it, and flushes. */
-	WRITE_ONCE(s->write_failed, true);
-	port_unlock(&sp->lock, flags);
-	cpb_write_ended(s);
+	if (err != -EAGAIN)
+		return err;
+	port_mutex_lock(&sp->waiting);
+	flags = port_lock(&sp->claims);
+	claim(s, chunks, r);
+	port_unlock(&sp->claims, flags);
+	err = wait_for_space(s, r);
+	if (err)
+		cpb_unreserve(s, r);
+	port_mutex_unlock(&sp->waiting);
+	return err;
 }
 
 /**
@@ -400,6 +566,7 @@ int cpb_space_take(struct cpb_store *s, u64 run)
 		flip(sp->group[g].busy, at);
 		sp->group[g].nr_busy++;
 		sp->busy++;
+		sp->free--;
 	}
 	return 0;
 }
@@ -419,6 +586,7 @@ void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs)
 			chunk = cpb_run_chunk(seg->word[i]);
 			len = cpb_run_len(seg->word[i]);
 			sp->busy -= len;
+			sp->free += len;
 			for (; len; len--, chunk++) {
 				u64 g = div64_u64(chunk, CPB_SPACE_BITS);
 
@@ -664,6 +832,8 @@ int cpb_space_init(struct cpb_store *s, unsigned int ncpus)
 	unsigned int i;
 
 	port_lock_init(&sp->lock);
+	port_lock_init(&sp->claims);
+	port_mutex_init(&sp->waiting);
 	port_wait_init(&sp->wait);
 	INIT_LIST_HEAD(&sp->gens);
 	sp->nr_groups = DIV_ROUND_UP(sp->chunks, CPB_SPACE_BITS);
