@@ -97,7 +97,7 @@ struct cpblk_pace {
  * @partials: struct cpblk_partial
  * @running: kicks of the engine are heard; RCU
  * @room_state: enum cpblk_space_flags, as told last; level_work
- * @room_full: a write has found no space
+ * @room_want: chunks that a write has not found all together, or 0
  * @room_round: odd while automatic checkpoints are being deleted
  * @room_deleted: how many were
  * @room_wait: writes that wait for that
@@ -142,7 +142,7 @@ struct cpblk_store {
 	struct delayed_work tick_work;
 	unsigned int dirty_ticks;
 	bool running;
-	bool room_full;
+	u32 room_want;
 	u32 room_state;
 	atomic_t room_round, room_deleted;
 	wait_queue_head_t room_wait;
@@ -190,7 +190,7 @@ struct cpblk_disk {
  * struct cpblk_piece - a part of a bio that lies on chunks next to each other
  * @io: the bio it is a part of
  * @vchunk: first chunk
- * @run: write: where it goes
+ * @run: write: where it goes; partial write: the space for a new chunk
  * @offset: partial write: where in the chunk it begins, bytes
  * @list: partial write: on a list of struct cpblk_partial
  * @work: write: for the end that found something missing
@@ -200,13 +200,9 @@ struct cpblk_disk {
 struct cpblk_piece {
 	struct cpblk_io *io;
 	u64 vchunk;
-	union {
-		struct cpb_run run;
-		struct {
-			struct list_head list;
-			unsigned int offset;
-		};
-	};
+	struct cpb_run run;
+	struct list_head list;
+	unsigned int offset;
 	struct work_struct work;
 	struct bio clone;
 };
@@ -293,7 +289,7 @@ void cpblk_reclaim_get(struct cpblk_store *s, struct cpblk_reclaim *r);
 void cpblk_room_init(struct cpblk_store *s);
 void cpblk_room_stop(struct cpblk_store *s);
 u32 cpblk_room_state(struct cpblk_store *s, const struct cpb_status *st);
-int cpblk_write_wait(struct cpblk_store *s);
+int cpblk_reserve_wait(struct cpblk_store *s, u64 chunks, struct cpb_reserve *r);
 int cpblk_grow(struct cpblk_store *s, char *why);
 
 /* ---- io.c: the way of a bio ---- */

@@ -386,69 +386,125 @@ static void write_end_io(struct bio *clone)
 	}
 }
 
-/* Send whole chunks, as many as fit in one free run. */
-static int write_run(struct cpblk_io *io)
+/*
+ * Of how many chunks a write, or the next part of a very large one, is. For so
+ * many there is space before the first of them is sent, or the write fails and
+ * has changed nothing: of what is larger than this, the parts before may be done.
+ */
+static u64 part_chunks(const struct cpblk_io *io)
 {
+	unsigned int shift = io->disk->store->chunk_shift;
+	u64 byte = iter_byte(&io->iter);
+	u64 last = (byte + io->iter.bi_size - 1) >> shift;
+
+	return min_t(u64, last - (byte >> shift) + 1, CPB_RESERVE_MAX);
+}
+
+/* Less than a chunk comes next. */
+static bool next_partial(const struct cpblk_io *io)
+{
+	unsigned int chunk = 1U << io->disk->store->chunk_shift;
+
+	return iter_byte(&io->iter) & (chunk - 1) || io->iter.bi_size < chunk;
+}
+
+/* How many of the next @left chunks can be one piece. */
+static u64 next_chunks(const struct cpblk_io *io, u64 left)
+{
+	if (next_partial(io))
+		return 1;
+	return min3((u64)io->iter.bi_size >> io->disk->store->chunk_shift, left,
+		    (u64)CPB_WRITE_MAX);
+}
+
+/* What comes next is this piece, and @p->run is where it goes. */
+static void write_piece(struct cpblk_piece *p)
+{
+	struct cpblk_io *io = p->io;
 	struct cpblk_store *s = io->disk->store;
-	unsigned int shift = s->chunk_shift;
+	unsigned int shift = s->chunk_shift, chunk = 1U << shift;
+	u64 byte = iter_byte(&io->iter);
+
+	p->vchunk = byte >> shift;
+	if (next_partial(io)) {
+		p->offset = byte & (chunk - 1);
+		piece_cut(p, min(io->iter.bi_size, chunk - p->offset));
+		cpblk_partial_write(p);
+	} else {
+		piece_cut(p, p->run.len << shift);
+		piece_send(p, cpb_chunk_byte(s->engine, p->run.chunk),
+			   write_end_io);
+	}
+}
+
+/* Send the next piece of what @r was reserved for. */
+static void write_next(struct cpblk_io *io, struct cpb_reserve *r)
+{
+	/* There is one: who may not sleep for it, does not reserve either. */
+	struct cpblk_piece *p = piece_get(io);
+
+	cpb_write_take(engine(io), raw_smp_processor_id(),
+		       next_chunks(io, r->chunks), r, &p->run);
+	write_piece(p);
+}
+
+static void write_reserved(struct cpblk_io *io, struct cpb_reserve *r)
+{
+	while (r->chunks)
+		write_next(io, r);
+	cpb_unreserve(engine(io), r);
+}
+
+/*
+ * Send a write or the next part of it. It is usually one run of chunks; if
+ * not, there must be space for the others, too, before that one is sent.
+ */
+static int write_part(struct cpblk_io *io)
+{
+	u64 chunks = part_chunks(io);
+	struct cpb_reserve rest;
 	struct cpblk_piece *p;
 	int ret;
 
 	p = piece_get(io);
 	if (!p)
 		return -EAGAIN;
-	ret = cpb_write_begin(s->engine, raw_smp_processor_id(),
-			      min_t(u64, io->iter.bi_size >> shift, CPB_WRITE_MAX),
-			      &p->run);
-	if (ret) {
-		piece_unget(p);
-		return ret;
+	ret = cpb_write_begin(engine(io), raw_smp_processor_id(),
+			      next_chunks(io, chunks), &p->run);
+	if (ret)
+		goto err_piece;
+	if (likely(p->run.len == chunks)) {
+		write_piece(p);
+		return 0;
 	}
-	p->vchunk = iter_byte(&io->iter) >> shift;
-	piece_cut(p, p->run.len << shift);
-	piece_send(p, cpb_chunk_byte(s->engine, p->run.chunk), write_end_io);
+	ret = io->nowait ? -EAGAIN :
+	      cpb_reserve(engine(io), chunks - p->run.len, &rest);
+	if (ret)
+		goto err_run;
+	write_piece(p);
+	write_reserved(io, &rest);
 	return 0;
-}
 
-/* Send the next @bytes, which are in one chunk and less than it. */
-static int write_partial(struct cpblk_io *io, unsigned int bytes)
-{
-	unsigned int shift = io->disk->store->chunk_shift;
-	u64 byte = iter_byte(&io->iter);
-	struct cpblk_piece *p;
-
-	p = piece_get(io);
-	if (!p)
-		return -EAGAIN;
-	p->vchunk = byte >> shift;
-	p->offset = byte & ((1U << shift) - 1);
-	piece_cut(p, bytes);
-	cpblk_partial_write(p);
-	return 0;
+err_run:
+	cpb_write_cancel(engine(io), &p->run);
+err_piece:
+	piece_unget(p);
+	return ret;
 }
 
 static void write_work(struct work_struct *work);
 
 static void io_write(struct cpblk_io *io)
 {
-	struct cpblk_store *s = io->disk->store;
-	unsigned int chunk = 1U << s->chunk_shift;
-	unsigned int offset;
 	int ret = 0;
 
-	while (io->iter.bi_size && !ret) {
-		offset = iter_byte(&io->iter) & (chunk - 1);
-		if (offset || io->iter.bi_size < chunk)
-			ret = write_partial(io, min(io->iter.bi_size,
-						    chunk - offset));
-		else
-			ret = write_run(io);
-	}
+	while (io->iter.bi_size && !ret)
+		ret = write_part(io);
 	if (ret == -EAGAIN) {
-		trace_cpblk_write_punt(io_dev(io),
-				       iter_byte(&io->iter) >> s->chunk_shift);
+		trace_cpblk_write_punt(io_dev(io), iter_byte(&io->iter) >>
+						   io->disk->store->chunk_shift);
 		INIT_WORK(&io->work, write_work);
-		queue_work(s->write_wq, &io->work);
+		queue_work(io->disk->store->write_wq, &io->work);
 		return;
 	}
 	if (ret)
@@ -459,15 +515,17 @@ static void io_write(struct cpblk_io *io)
 static void write_work(struct work_struct *work)
 {
 	struct cpblk_io *io = container_of(work, struct cpblk_io, work);
+	struct cpb_reserve r;
 	int ret;
 
 	io->nowait = false;
-	ret = cpblk_write_wait(io->disk->store);
+	ret = cpblk_reserve_wait(io->disk->store, part_chunks(io), &r);
 	if (ret) {
 		io_fail(io, errno_to_blk_status(ret));
 		io_put(io);
 		return;
 	}
+	write_reserved(io, &r);
 	io_write(io);
 }
 
@@ -494,20 +552,31 @@ static void unmap_work(struct work_struct *work)
 	u64 from = iter_byte(&io->iter), to = from + io->iter.bi_size;
 	u64 first = round_up(from, 1ULL << shift);
 	u64 last = round_down(to, 1ULL << shift);
+	/* The edges of a discard stay as they are, those of zeroes are written. */
+	bool zeroes = bio_op(io->bio) == REQ_OP_WRITE_ZEROES;
+	bool head = zeroes && from < first;
+	bool tail = zeroes && first <= last && last < to;
+	struct cpb_reserve r;
 	int ret = 0;
 
 	io->nowait = false;
-	/* The edges of a discard stay as they are, those of zeroes are written. */
-	if (bio_op(io->bio) == REQ_OP_WRITE_ZEROES && from < first)
-		ret = write_partial(io, min(first, to) - from);
-	if (!ret && first < last) {
+	/* For both, before anything is changed. */
+	if (head || tail)
+		ret = cpblk_reserve_wait(io->disk->store, head + tail, &r);
+	if (ret)
+		goto out;
+	if (head)
+		write_next(io, &r);
+	if (first < last) {
 		ret = cpblk_unmap(io->disk->volume, first >> shift,
 				  (last - first) >> shift);
 		bio_advance_iter(io->bio, &io->iter, last - iter_byte(&io->iter));
 	}
-	if (!ret && bio_op(io->bio) == REQ_OP_WRITE_ZEROES && first <= last &&
-	    last < to)
-		ret = write_partial(io, to - last);
+	if (!ret && tail)
+		write_next(io, &r);
+	if (head || tail)
+		cpb_unreserve(engine(io), &r);
+out:
 	if (ret)
 		io_fail(io, errno_to_blk_status(ret));
 	io_put(io);

@@ -14,7 +14,9 @@
  *
  * A round runs in partial_wq and does its I/O with the bio and the pages of
  * its own struct cpblk_partial, one after the other. It takes neither an io
- * nor a piece: those that wait for it may hold all there are.
+ * nor a piece: those that wait for it may hold all there are. Nor does it take
+ * space: each piece comes with a chunk, which belongs to what its bio has
+ * reserved as a whole, and a round needs the first one's.
  */
 #include "cpblk.h"
 #include "trace.h"
@@ -167,22 +169,23 @@ static int map_new(struct cpblk_partial *q)
 	}
 }
 
+/* The new chunk is the first piece's; those of the others are not needed. */
+static void take_chunk(struct cpblk_partial *q)
+{
+	struct cpblk_piece *p = list_first_entry(&q->round, struct cpblk_piece, list);
+
+	q->run = p->run;
+	list_for_each_entry_continue(p, &q->round, list)
+		cpb_write_cancel(q->store->engine, &p->run);
+}
+
 static int run_round(struct cpblk_partial *q)
 {
 	struct cpb_store *engine = q->store->engine;
 	struct cpb_gen *gen;
 	int ret;
 
-	/* First, because it may wait for what our reading would hold up. */
-	for (;;) {
-		ret = cpb_write_begin(engine, raw_smp_processor_id(), 1, &q->run);
-		if (!ret)
-			break;
-		if (ret == -EAGAIN)
-			ret = cpblk_write_wait(q->store);
-		if (ret)
-			return ret;
-	}
+	take_chunk(q);
 	do {
 		/*
 		 * Kept until the mapping was compared: the old chunk must not
@@ -260,7 +263,7 @@ static bool queue_on_old(struct cpblk_piece *p, struct cpblk_partial *fresh)
 
 /**
  * cpblk_partial_write() - write a part of a chunk
- * @p: the part: its clone, its chunk and its offset in that
+ * @p: the part: its clone, its chunk, its offset in that, and a run of one chunk
  *
  * Process context; sleeps at most until another such write is through.
  */

@@ -34,15 +34,18 @@ static bool is_low(u64 used, u64 size, unsigned int percent, bool was)
 	return 100 * used >= percent * size;
 }
 
-static bool has_room(const struct cpb_status *st)
+/* For a write of so many chunks. */
+static bool has_room(const struct cpb_status *st, u32 chunks)
 {
-	return st->data_busy < st->data_chunks && st->meta_free > st->meta_reserved;
+	return st->data_chunks - st->data_busy >= chunks &&
+	       st->meta_free - st->meta_reserved >= chunks;
 }
 
 /** cpblk_room_state() - enum cpblk_space_flags, as of @st */
 u32 cpblk_room_state(struct cpblk_store *s, const struct cpb_status *st)
 {
-	u32 was = READ_ONCE(s->room_state), state = 0;
+	u32 was = READ_ONCE(s->room_state), want = READ_ONCE(s->room_want);
+	u32 state = 0;
 
 	if (is_low(st->data_used, st->data_chunks,
 		   cpb_option(s->engine, CPB_OPTION_WARN_DATA),
@@ -52,7 +55,7 @@ u32 cpblk_room_state(struct cpblk_store *s, const struct cpb_status *st)
 		   cpb_option(s->engine, CPB_OPTION_WARN_META),
 		   was & CPBLK_SPACE_META_LOW))
 		state |= CPBLK_SPACE_META_LOW;
-	if (READ_ONCE(s->room_full) && !has_room(st))
+	if (want && !has_room(st, want))
 		state |= CPBLK_SPACE_FULL;
 	return state;
 }
@@ -78,13 +81,14 @@ static bool over(struct cpblk_store *s, const struct cpb_status *st)
 static void level_work(struct work_struct *work)
 {
 	struct cpblk_store *s = container_of(work, struct cpblk_store, level_work);
-	u32 was = s->room_state, is;
+	u32 was = s->room_state, want = READ_ONCE(s->room_want), is;
 	struct cpb_status st;
 
 	cpb_status(s->engine, &st);
 	is = cpblk_room_state(s, &st);
+	/* Unless another write has found too little by now. */
 	if (!(is & CPBLK_SPACE_FULL))
-		WRITE_ONCE(s->room_full, false);
+		cmpxchg(&s->room_want, want, 0);
 	WRITE_ONCE(s->room_state, is);
 	tell(s, CPBLK_SPACE_DATA_LOW, was, is, "data device", st.data_used,
 	     st.data_chunks);
@@ -181,12 +185,14 @@ static void room_work(struct work_struct *work)
 	struct cpblk_store *s = container_of(work, struct cpblk_store, room_work);
 	struct cpb_status st;
 	bool deleted;
+	u32 want;
 
 	atomic_inc(&s->room_round);
 	for (;;) {
 		reclaim(s);
 		cpb_status(s->engine, &st);
-		if (!over(s, &st) && (!READ_ONCE(s->room_full) || has_room(&st)))
+		want = READ_ONCE(s->room_want);
+		if (!over(s, &st) && (!want || has_room(&st, want)))
 			break;
 		if (!READ_ONCE(s->running) || !lock_op(s))
 			break;
@@ -214,16 +220,31 @@ static bool make_room(struct cpblk_store *s)
 	       atomic_read(&s->room_deleted) != deleted;
 }
 
-/** cpblk_write_wait() - cpb_write_wait(), and automatic checkpoints make room; a worker */
-int cpblk_write_wait(struct cpblk_store *s)
+static void want_room(struct cpblk_store *s, u32 chunks)
 {
-	int ret = cpb_write_wait(s->engine);
+	u32 was = READ_ONCE(s->room_want);
+
+	while (was < chunks && !try_cmpxchg(&s->room_want, &was, chunks))
+		;
+}
+
+/**
+ * cpblk_reserve_wait() - cpb_reserve_wait(), and automatic checkpoints make room
+ * @s: the store
+ * @chunks: chunks wanted
+ * @r: filled in
+ *
+ * A worker of write_wq. Return: 0, -ENOSPC, or another error.
+ */
+int cpblk_reserve_wait(struct cpblk_store *s, u64 chunks, struct cpb_reserve *r)
+{
+	int ret = cpb_reserve_wait(s->engine, chunks, r);
 
 	while (ret == -ENOSPC) {
-		WRITE_ONCE(s->room_full, true);
+		want_room(s, chunks);
 		if (!cpb_option(s->engine, CPB_OPTION_AUTO_DELETE) || !make_room(s))
 			break;
-		ret = cpb_write_wait(s->engine);
+		ret = cpb_reserve_wait(s->engine, chunks, r);
 	}
 	if (ret == -ENOSPC)
 		cpblk_kick(s, CPB_KICK_LEVEL);

@@ -9,7 +9,8 @@
  *
  *   read_wq     cpb_load() for reads; waits for nobody
  *   write_wq    writes that found no space, discards: for pieces (end_wq,
- *               partial_wq), for partials (partial_wq), for commit_wq
+ *               partial_wq), for partials (partial_wq), for commit_wq, and for
+ *               writes under way to end (end_wq, partial_wq)
  *   flush_wq    cpb_flush() for all who wait and every few seconds; goes on
  *               with writes that had asked for a flush first: for what write_wq
  *               waits for
