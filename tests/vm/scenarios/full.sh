@@ -7,6 +7,7 @@
 #
 # timeout: 300
 # modules: loop
+# programs: whole
 # kernels: 6.1 6.12
 
 . "${0%/*}/lib.sh"
@@ -113,12 +114,16 @@ cpblk grow
 cpblk sync --reclaim
 # Many small extents, of which each round then changes some in every leaf.
 scatter 64 0
+cpblk create other 64M
 for ((i = 1; i <= 400; i++)); do
 	cpblk snap vm >/dev/null || break
 	scatter 4 $i || break
 done
 [ $i -le 400 ] || fail "the metadata device is not full"
 cpblk df
+whole "$(dev_for other)" 8 4 10 | tee /tmp/full-whole
+grep -q ' [1-9][0-9]* refused' /tmp/full-whole || fail "nothing was refused"
+ok "writes that find no metadata change nothing"
 cpblk restore vm@HEAD >/dev/null
 delete_all
 cpblk sync --reclaim
@@ -138,4 +143,4 @@ for event in full low grown; do
 	grep -q "$event" /tmp/full-events || fail "no event says $event"
 done
 cpblk close
-rm /tmp/full-events /tmp/full-fio
+rm /tmp/full-events /tmp/full-fio /tmp/full-whole
