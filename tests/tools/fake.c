@@ -4,6 +4,7 @@
  * share one counter, and a checkpoint takes the head's place in the history.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -645,6 +646,94 @@ int cpblk_event_next(struct cpblk *link,
 	return refuse_with(error, ECONNRESET, "the end");
 }
 
+/* ---- Hooks ---- */
+
+static struct cpblk_hook_event events[8];
+static size_t nr_events, told;
+static unsigned int hook_timeout;
+char fake_answers[512];
+
+void fake_hook_event(int type, unsigned int operation)
+{
+	struct cpblk_hook_event *event = &events[nr_events++];
+
+	event->type = type;
+	event->operation = operation;
+	event->token = 7;
+	strcpy(event->store, "tank");
+}
+
+static int answered(const char *what, const char *reason, struct cpblk_error *error)
+{
+	size_t len = strlen(fake_answers);
+
+	snprintf(fake_answers + len, sizeof(fake_answers) - len, "%s%s\n", what, reason);
+	return asked(error, "hook %s%s", what, reason);
+}
+
+int cpblk_hook_register(struct cpblk *link, const char *store,
+			const struct cpblk_hook *hook, uint64_t *id,
+			struct cpblk_error *error)
+{
+	(void)link;
+	(void)store;
+	*id = 1;
+	hook_timeout = hook->timeout;
+	return asked(error, "hook");
+}
+
+/* After the last event the agent is interrupted: it would wait for ever. */
+int cpblk_hook_next(struct cpblk *link, int timeout, struct cpblk_hook_event *event,
+		    struct cpblk_error *error)
+{
+	static struct cpblk_member member = { .volume = "vm1", .device = "cpblk0" };
+	struct timespec now;
+
+	(void)link;
+	(void)timeout;
+	(void)error;
+	if (told == nr_events) {
+		raise(SIGTERM);
+		return 0;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	*event = events[told++];
+	event->deadline = (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec +
+			  hook_timeout * 1000000ULL;
+	event->members = &member;
+	event->nr_members = 1;
+	return 1;
+}
+
+int cpblk_event_fd(struct cpblk *link)
+{
+	(void)link;
+	return -1;
+}
+
+void cpblk_hook_event_free(struct cpblk_hook_event *event)
+{
+	(void)event;
+}
+
+int cpblk_hook_ready(struct cpblk *link, uint64_t hook, uint64_t token,
+		     struct cpblk_error *error)
+{
+	(void)link;
+	(void)hook;
+	(void)token;
+	return answered("ready", "", error);
+}
+
+int cpblk_hook_refuse(struct cpblk *link, uint64_t hook, uint64_t token,
+		      const char *reason, struct cpblk_error *error)
+{
+	(void)link;
+	(void)hook;
+	(void)token;
+	return answered("refuse: ", reason, error);
+}
+
 /* ---- The program ---- */
 
 int run(const char *command, ...)
@@ -675,55 +764,4 @@ int run(const char *command, ...)
 	for (i = 1; i < argc; i++)
 		free(copies[i]);
 	return rc;
-}
-
-/* Nothing here is asked by a driver: agents only get as far as their options. */
-int cpblk_hook_register(struct cpblk *link, const char *store,
-			const struct cpblk_hook *hook, uint64_t *id,
-			struct cpblk_error *error)
-{
-	(void)link;
-	(void)store;
-	(void)hook;
-	(void)id;
-	return asked(error, "hook");
-}
-
-int cpblk_hook_next(struct cpblk *link, int timeout, struct cpblk_hook_event *event,
-		    struct cpblk_error *error)
-{
-	(void)link;
-	(void)timeout;
-	(void)event;
-	return asked(error, "hook next");
-}
-
-int cpblk_event_fd(struct cpblk *link)
-{
-	(void)link;
-	return -1;
-}
-
-void cpblk_hook_event_free(struct cpblk_hook_event *event)
-{
-	(void)event;
-}
-
-int cpblk_hook_ready(struct cpblk *link, uint64_t hook, uint64_t token,
-		     struct cpblk_error *error)
-{
-	(void)link;
-	(void)hook;
-	(void)token;
-	return asked(error, "hook ready");
-}
-
-int cpblk_hook_refuse(struct cpblk *link, uint64_t hook, uint64_t token,
-		      const char *reason, struct cpblk_error *error)
-{
-	(void)link;
-	(void)hook;
-	(void)token;
-	(void)reason;
-	return asked(error, "hook refuse");
 }

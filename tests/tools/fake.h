@@ -54,6 +54,16 @@ void fake_refuse(int code, const char *text);
 struct cpblk_checkpoint_info *fake_checkpoint(uint64_t id);
 struct cpblk_volume_info *fake_volume_named(const char *name);
 
+/**
+ * fake_hook_event() - what an agent for vm1 is told next
+ *
+ * After the last one it is interrupted, once in a process.
+ */
+void fake_hook_event(int type, unsigned int operation);
+
+/** fake_answers - of an agent: "ready" or "refuse: " with the reason, each a line */
+extern char fake_answers[512];
+
 /** fake_asked - what the last request that changes something asked for */
 extern char fake_asked[512];
 
