@@ -4,6 +4,7 @@
  * share one counter, and a checkpoint takes the head's place in the history.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -663,11 +664,20 @@ void fake_hook_event(int type, unsigned int operation)
 	strcpy(event->store, "tank");
 }
 
+void fake_note(const char *what, const char *more)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	size_t len;
+
+	pthread_mutex_lock(&lock);
+	len = strlen(fake_answers);
+	snprintf(fake_answers + len, sizeof(fake_answers) - len, "%s%s\n", what, more);
+	pthread_mutex_unlock(&lock);
+}
+
 static int answered(const char *what, const char *reason, struct cpblk_error *error)
 {
-	size_t len = strlen(fake_answers);
-
-	snprintf(fake_answers + len, sizeof(fake_answers) - len, "%s%s\n", what, reason);
+	fake_note(what, reason);
 	return asked(error, "hook %s%s", what, reason);
 }
 

@@ -64,6 +64,9 @@ void fake_hook_event(int type, unsigned int operation);
 /** fake_answers - of an agent: "ready" or "refuse: " with the reason, each a line */
 extern char fake_answers[512];
 
+/** fake_note() - a line between these, from any thread */
+void fake_note(const char *what, const char *more);
+
 /** fake_asked - what the last request that changes something asked for */
 extern char fake_asked[512];
 

@@ -19,7 +19,10 @@
 #include "agent.h"
 #include "qmp.h"
 
+/* Tests have another one. */
+#ifndef STATE_FOLDER
 #define STATE_FOLDER	"/run/cpblk"
+#endif
 
 /* Milliseconds for commands that no operation waits for. */
 #define PATIENCE	5000
@@ -140,6 +143,10 @@ static bool stop_running(struct machine *m, const struct cpblk_hook_event *event
 		return false;
 	}
 	agent_say(event, "stopped the guest");
+	/* If all goes well, this is what comes next. */
+	if (m->then != THEN_STAY)
+		qmp_begin(&m->qmp, m->then == THEN_RESET ? "system_reset" : "cont",
+			  deadline);
 	return true;
 }
 
@@ -150,12 +157,9 @@ static bool stop(struct agent *a, const struct cpblk_hook_event *event,
 	struct machine *m = a->data;
 	int rc;
 
-	qmp_close(&m->qmp);
-	rc = qmp_connect(&m->qmp, deadline);
+	rc = qmp_look(&m->qmp, "stop", deadline, &status);
 	if (rc == -ENOENT)
 		return no_machine(a, event, &m->qmp, reason);
-	if (!rc)
-		rc = qmp_status(&m->qmp, deadline, &status);
 	if (rc) {
 		snprintf(reason, CPBLK_REASON_MAX + 1, "%s", m->qmp.error);
 		return false;
@@ -239,7 +243,7 @@ static int go_on(struct machine *m)
 	if (!rc && m->owed == FINISH && m->then == THEN_STAY)
 		return qmp_run(&m->qmp, "stop", deadline, NULL);
 	if (!rc && m->owed == FINISH && m->then == THEN_RESET)
-		rc = qmp_reset(&m->qmp, deadline);
+		rc = qmp_reset(&m->qmp, m->run ? "cont" : NULL, deadline);
 	if (!rc && m->run)
 		rc = qmp_run(&m->qmp, "cont", deadline, NULL);
 	return rc;

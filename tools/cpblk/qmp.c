@@ -37,6 +37,7 @@ void qmp_close(struct qmp *q)
 	if (q->parser)
 		json_tokener_free(q->parser);
 	q->parser = NULL;
+	q->begun = NULL;
 }
 
 /* Until the socket can be read or written. */
@@ -104,7 +105,10 @@ static int put(struct qmp *q, const char *text, size_t len, uint64_t deadline)
 	return 0;
 }
 
-/* The next byte that comes; reads as many as there are. */
+/*
+ * The next byte that comes; reads as many as there are. -EAGAIN, without a
+ * deadline: there is none.
+ */
 static int next_byte(struct qmp *q, uint64_t deadline, char *c)
 {
 	ssize_t got;
@@ -113,6 +117,8 @@ static int next_byte(struct qmp *q, uint64_t deadline, char *c)
 	while (q->at == q->len) {
 		got = recv(q->fd, q->buffer, sizeof(q->buffer), 0);
 		if (got < 0 && errno == EAGAIN) {
+			if (!deadline)
+				return -EAGAIN;
 			rc = wait_until(q, POLLIN, deadline);
 			if (rc)
 				return rc;
@@ -127,7 +133,7 @@ static int next_byte(struct qmp *q, uint64_t deadline, char *c)
 	return 0;
 }
 
-/* The next object that comes. */
+/* The next object that comes; -EAGAIN as above. */
 static int next_object(struct qmp *q, uint64_t deadline, struct json_object **o)
 {
 	char c;
@@ -183,8 +189,7 @@ static int send_command(struct qmp *q, const char *command, struct json_object *
 	int rc;
 
 	json_object_object_add(request, "execute", json_object_new_string(command));
-	if (arguments)
-		json_object_object_add(request, "arguments", arguments);
+	json_object_object_add(request, "arguments", arguments);
 	text = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN);
 	rc = put(q, text, strlen(text), deadline);
 	if (!rc)
@@ -193,44 +198,92 @@ static int send_command(struct qmp *q, const char *command, struct json_object *
 	return rc;
 }
 
-int qmp_run(struct qmp *q, const char *command, uint64_t deadline,
-	    struct json_object **result)
+/* The next answer; events before it are taken note of. */
+static int get_answer(struct qmp *q, const char *command, uint64_t deadline,
+		      struct json_object **result)
 {
 	struct json_object *o;
 	int rc;
 
-	if (q->fd < 0)
-		return failed(q, -EPIPE, "%s: not connected", q->path);
-	rc = send_command(q, command, NULL, deadline);
-	while (!rc) {
+	do {
 		rc = next_object(q, deadline, &o);
 		if (rc)
-			break;
+			return rc;
 		rc = answer_of(q, command, o, result);
 		json_object_put(o);
-		if (rc <= 0)
-			break;
-		rc = 0;
-	}
+	} while (rc > 0);
+	return rc;
+}
+
+static int get_greeting(struct qmp *q, uint64_t deadline)
+{
+	struct json_object *greeting;
+	int rc = next_object(q, deadline, &greeting);
+
+	if (rc)
+		return rc;
+	if (!json_object_object_get_ex(greeting, "QMP", NULL))
+		rc = failed(q, -EPROTO, "%s is not a QMP socket", q->path);
+	json_object_put(greeting);
 	return rc;
 }
 
 int qmp_connect(struct qmp *q, uint64_t deadline)
 {
-	struct json_object *greeting;
 	int rc;
 
 	if (q->fd >= 0)
 		return 0;
 	rc = open_socket(q, deadline);
 	if (!rc)
-		rc = next_object(q, deadline, &greeting);
-	if (rc)
-		return rc;
-	if (!json_object_object_get_ex(greeting, "QMP", NULL))
-		rc = failed(q, -EPROTO, "%s is not a QMP socket", q->path);
-	json_object_put(greeting);
+		rc = get_greeting(q, deadline);
 	return rc ? rc : qmp_run(q, "qmp_capabilities", deadline, NULL);
+}
+
+/* Without the brace that ends it. */
+#define COMMAND		"{\"execute\":\"%s\""
+
+void qmp_begin(struct qmp *q, const char *command, uint64_t deadline)
+{
+	char text[64];
+
+	if (q->fd < 0 || q->begun)
+		return;
+	snprintf(text, sizeof(text), COMMAND, command);
+	if (!put(q, text, strlen(text), deadline))
+		q->begun = command;
+}
+
+/* Asks for a command, and begins the next one. */
+static int ask(struct qmp *q, const char *command, const char *next, uint64_t deadline)
+{
+	char text[128];
+	int rc, len = 0;
+
+	/* QEMU forgets what was begun with the connection. */
+	if (q->begun && strcmp(q->begun, command)) {
+		qmp_close(q);
+		rc = qmp_connect(q, deadline);
+		if (rc)
+			return rc;
+	}
+	if (q->fd < 0)
+		return failed(q, -EPIPE, "%s: not connected", q->path);
+	if (!q->begun)
+		len = snprintf(text, sizeof(text), COMMAND, command);
+	len += snprintf(text + len, sizeof(text) - (size_t)len, "}\n");
+	if (next)
+		len += snprintf(text + len, sizeof(text) - (size_t)len, COMMAND, next);
+	q->begun = next;
+	return put(q, text, (size_t)len, deadline);
+}
+
+int qmp_run(struct qmp *q, const char *command, uint64_t deadline,
+	    struct json_object **result)
+{
+	int rc = ask(q, command, NULL, deadline);
+
+	return rc ? rc : get_answer(q, command, deadline, result);
 }
 
 /* The answer has our number; all before it, whole or not, is for somebody else. */
@@ -265,16 +318,23 @@ int agent_connect(struct qmp *q, uint64_t deadline)
 }
 
 /*
- * It is only asked for when the command returns. If the machine went on before
- * that, it would write what it remembers of another disk.
+ * RESET says that it is done, which may be before or after the command returns. If
+ * the machine went on before that, it would write what it remembers of another
+ * disk. So a RESET that was there already, one that the guest asked for, is not
+ * taken for it.
  */
-int qmp_reset(struct qmp *q, uint64_t deadline)
+int qmp_reset(struct qmp *q, const char *next, uint64_t deadline)
 {
 	struct json_object *o;
 	int rc;
 
+	while (!(rc = next_object(q, 0, &o)))
+		json_object_put(o);
 	q->reset = false;
-	rc = qmp_run(q, "system_reset", deadline, NULL);
+	if (rc == -EAGAIN)
+		rc = ask(q, "system_reset", next, deadline);
+	if (!rc)
+		rc = get_answer(q, "system_reset", deadline, NULL);
 	while (!rc && !q->reset) {
 		rc = next_object(q, deadline, &o);
 		if (rc)
@@ -285,12 +345,27 @@ int qmp_reset(struct qmp *q, uint64_t deadline)
 	return rc;
 }
 
-int qmp_status(struct qmp *q, uint64_t deadline, enum qmp_status *status)
+int qmp_look(struct qmp *q, const char *next, uint64_t deadline, enum qmp_status *status)
 {
 	struct json_object *result, *part;
 	const char *word = "";
-	int rc = qmp_run(q, "query-status", deadline, &result);
+	char text[160];
+	int rc;
 
+	qmp_close(q);
+	rc = open_socket(q, deadline);
+	if (rc)
+		return rc;
+	snprintf(text, sizeof(text), COMMAND "}\n" COMMAND "}\n" COMMAND,
+		 "qmp_capabilities", "query-status", next);
+	q->begun = next;
+	rc = put(q, text, strlen(text), deadline);
+	if (!rc)
+		rc = get_greeting(q, deadline);
+	if (!rc)
+		rc = get_answer(q, "qmp_capabilities", deadline, NULL);
+	if (!rc)
+		rc = get_answer(q, "query-status", deadline, &result);
 	if (rc)
 		return rc;
 	if (json_object_object_get_ex(result, "status", &part))

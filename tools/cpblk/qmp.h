@@ -22,6 +22,7 @@
  * @parser: of what comes
  * @syncing: that may begin in the midst of something
  * @reset: the machine was reset since qmp_reset() asked for it
+ * @begun: command that waits for its end, or NULL
  * @error: what went wrong last, without a full stop
  */
 struct qmp {
@@ -32,6 +33,7 @@ struct qmp {
 	struct json_tokener *parser;
 	bool syncing;
 	bool reset;
+	const char *begun;
 	char error[QMP_ERROR_MAX];
 };
 
@@ -64,13 +66,33 @@ void qmp_close(struct qmp *q);
 int qmp_run(struct qmp *q, const char *command, uint64_t deadline,
 	    struct json_object **result);
 
-/** qmp_reset() - reset the machine, and wait until that is done; as qmp_run() */
-int qmp_reset(struct qmp *q, uint64_t deadline);
+/**
+ * qmp_begin() - send a command but for its end; qmp_run() then sends that
+ * @command: stays where it is
+ *
+ * QEMU reads byte by byte, and goes through its main loop for each. With a command
+ * that was begun it has done so before it matters. Nothing happens until
+ * qmp_run(), and nothing at all if that is for another command, or the connection
+ * ends. Nor is it an error if it does not work; qmp_run() says so.
+ */
+void qmp_begin(struct qmp *q, const char *command, uint64_t deadline);
+
+/**
+ * qmp_reset() - reset the machine, and wait until that is done; as qmp_run()
+ * @next: NULL, or the command that will be run after it, to be begun
+ */
+int qmp_reset(struct qmp *q, const char *next, uint64_t deadline);
 
 /** enum qmp_status - what a machine does; IO_ERROR: it waits for room on its disk */
 enum qmp_status { QMP_STOPPED, QMP_RUNNING, QMP_IO_ERROR };
 
-/** qmp_status() - what it does now; returns what qmp_run() does */
-int qmp_status(struct qmp *q, uint64_t deadline, enum qmp_status *status);
+/**
+ * qmp_look() - connect anew, and see what the machine does
+ * @next: the command that will probably be run then, to be begun
+ *
+ * All of this takes one answer. Return: as qmp_connect().
+ */
+int qmp_look(struct qmp *q, const char *next, uint64_t deadline,
+	     enum qmp_status *status);
 
 #endif /* QMP_H */

@@ -4,8 +4,8 @@
  *
  *	qmpfault SOCKET QMP kill|silent before|after COMMAND
  *
- * All that is said on SOCKET goes to QMP and back, until COMMAND is asked for the
- * first time. Before QEMU has heard it, or after QEMU has answered, the one who
+ * All that is said on SOCKET goes to QMP and back, in whole lines, until COMMAND is
+ * asked for the first time. Before QEMU has heard it, or after QEMU has answered, the one who
  * asked is killed, or gets no answer as long as it keeps that connection. Then all
  * goes through again.
  */
@@ -56,49 +56,73 @@ static void play(int client)
 		;
 }
 
-/* What comes in whole lines goes on; false: no more of it, or the fault. */
-static bool pass(FILE *from, int to, int client, bool asked)
+/**
+ * struct side - one of the two that talk
+ * @fd: its socket
+ * @line: what it has said of a line, @len bytes
+ */
+struct side {
+	int fd;
+	char line[4096];
+	size_t len;
+};
+
+/* A line that is whole goes on; false: that can't be, or the fault. */
+static bool pass(struct side *from, int to, int client)
 {
-	char line[4096], want[64];
+	const bool asked = from->fd == client;
 	static bool waits;
+	char want[64];
 
 	snprintf(want, sizeof(want), "\"execute\":\"%s\"", command);
-	if (!fgets(line, sizeof(line), from))
-		return false;
-	if (asked && !played && strstr(line, want)) {
+	if (asked && !played && strstr(from->line, want)) {
 		if (!after) {
 			play(client);
 			return false;
 		}
 		waits = true;
 	}
-	if (!asked && waits && strstr(line, "\"return\"")) {
+	if (!asked && waits && strstr(from->line, "\"return\"")) {
 		waits = false;
 		play(client);
 		return false;
 	}
-	return send(to, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line);
+	return send(to, from->line, from->len, MSG_NOSIGNAL) == (ssize_t)from->len;
 }
 
-/* One connection. Unbuffered, since poll() does not see what a buffer has. */
+/* The next byte that a side says; false: no more of it, or pass(). */
+static bool take(struct side *from, int to, int client)
+{
+	bool more;
+
+	if (from->len == sizeof(from->line) - 1 ||
+	    recv(from->fd, from->line + from->len, 1, 0) != 1)
+		return false;
+	if (from->line[from->len++] != '\n')
+		return true;
+	from->line[from->len] = '\0';
+	more = pass(from, to, client);
+	from->len = 0;
+	return more;
+}
+
+/* One connection. */
 static void serve(int client, const char *qmp)
 {
 	struct sockaddr_un a = address(qmp);
 	int qemu = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct pollfd fds[] = { { client, POLLIN, 0 }, { qemu, POLLIN, 0 } };
-	FILE *files[] = { fdopen(client, "r"), fdopen(qemu, "r") };
+	struct side sides[] = { { .fd = client }, { .fd = qemu } };
 	bool more = !connect(qemu, (struct sockaddr *)&a, sizeof(a));
 
-	setvbuf(files[0], NULL, _IONBF, 0);
-	setvbuf(files[1], NULL, _IONBF, 0);
 	while (more && poll(fds, 2, -1) > 0) {
 		if (fds[0].revents)
-			more = pass(files[0], qemu, client, true);
+			more = take(&sides[0], qemu, client);
 		else
-			more = pass(files[1], client, client, false);
+			more = take(&sides[1], client, client);
 	}
-	fclose(files[0]);
-	fclose(files[1]);
+	close(client);
+	close(qemu);
 }
 
 int main(int argc, char **argv)
