@@ -102,6 +102,7 @@ struct cpblk_pace {
  * @room_deleted: how many were
  * @room_wait: writes that wait for that
  * @pace: of reclaiming
+ * @trim_ios: I/O of the data device, as of the last discards
  * @dirty_ticks: ticks in a row that found something to write back
  * @failed: that it has turned read-only was told
  * @failed_bdev: NULL, or the device that failed the engine first
@@ -139,8 +140,9 @@ struct cpblk_store {
 	struct workqueue_struct *flush_wq, *commit_wq, *reap_wq;
 	struct work_struct flush_work, commit_work, release_work, refill_work;
 	struct work_struct reap_work, failed_work, level_work, room_work;
-	struct delayed_work tick_work;
+	struct delayed_work tick_work, trim_work;
 	unsigned int dirty_ticks;
+	u64 trim_ios;
 	bool running;
 	u32 room_want;
 	u32 room_state;
@@ -252,6 +254,7 @@ int cpblk_refuse(char *why, int err, const char *fmt, ...);
 
 extern const struct cpb_ops cpblk_engine_ops;
 
+void cpblk_set_discards(struct cpblk_store *s);
 void cpblk_store_error(struct cpblk_store *s, const struct cpb_status *st,
 		       char text[CPBLK_ERROR_LEN]);
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How the engine reaches its two devices: blocks of metadata, flushes, and the
- * data device's label. Everything here waits for its I/O, in process context.
+ * How the engine reaches its two devices: blocks of metadata, flushes, the data
+ * device's label, and discards. Everything here waits for its I/O, in process context.
  *
  * Writing metadata is what memory may be waiting for, so nothing allocates
  * without a reserve, and nothing below may start I/O to find memory.
  */
 #include <linux/sched/mm.h>
 #include <linux/ktime.h>
+#include <linux/sizes.h>
 
 #include "cpblk.h"
 
@@ -208,6 +209,49 @@ static int write_blocks(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 	return ret;
 }
 
+/*
+ * A failure is no failure of the store: what was to be forgotten is still there,
+ * and nobody reads it.
+ */
+static int discard(void *ctx, const struct cpb_discard *piece, unsigned int nr)
+{
+	struct cpblk_store *s = ctx;
+	unsigned int noio = memalloc_noio_save();
+	struct blk_plug plug;
+	struct batch batch;
+	struct bio *bio;
+	int ret;
+
+	batch_init(&batch);
+	blk_start_plug(&plug);
+	for (; nr--; piece++) {
+		bio = bio_alloc_bioset(s->data.bdev, 0, REQ_OP_DISCARD, GFP_NOIO,
+				       &s->meta_bios);
+		bio->bi_iter.bi_sector = piece->byte >> SECTOR_SHIFT;
+		bio->bi_iter.bi_size = piece->len;
+		batch_submit(&batch, bio);
+	}
+	blk_finish_plug(&plug);
+	ret = batch_wait(&batch);
+	memalloc_noio_restore(noio);
+	return ret;
+}
+
+/** cpblk_set_discards() - the store is open: tell the engine what its device can */
+void cpblk_set_discards(struct cpblk_store *s)
+{
+	struct block_device *bdev = s->data.bdev;
+	u64 most = (u64)bdev_max_discard_sectors(bdev) << SECTOR_SHIFT;
+
+	if (!most)
+		return;
+	/* A bio has its size in 32 bits. */
+	cpb_set_discards(s->engine,
+			 max(bdev_discard_granularity(bdev),
+			     bdev_logical_block_size(bdev)),
+			 bdev_discard_alignment(bdev), min_t(u64, most, SZ_1G));
+}
+
 static u64 now(void *ctx)
 {
 	return ktime_get_real_ns();
@@ -218,6 +262,7 @@ const struct cpb_ops cpblk_engine_ops = {
 	.write = write_blocks,
 	.flush_data = flush_data,
 	.label = label,
+	.discard = discard,
 	.kick = cpblk_kick,
 	.now = now,
 };

@@ -215,6 +215,7 @@ static int open_engine(struct cpblk_store *s, char *why)
 	strscpy(s->name, st.name, sizeof(s->name));
 	memcpy(s->uuid, st.uuid, sizeof(s->uuid));
 	s->chunk_shift = st.chunk_shift;
+	cpblk_set_discards(s);
 	return 0;
 }
 

@@ -17,19 +17,30 @@
  *   partial_wq  rounds of partial.c: for commit_wq
  *   end_wq      write completions that lack metadata: for commit_wq
  *   reap_wq     reclaiming, what room.c does: for commit_wq, store->op; rests
- *               for some milliseconds between two steps (pace.c)
+ *               for some milliseconds between two steps (pace.c); discards: for
+ *               the data device only
  *   commit_wq   transactions, and what they need: for the devices only
  *
  * Nobody waits for read_wq, write_wq or flush_wq, and for reap_wq writes do so
- * that find no space, for a limited time. Completions of the
+ * that find no space, for a limited time: for room.c, and for discards that the
+ * data device has already. Completions of the
  * data device wait for nobody. The ios' mempool is waited for in submit_bio()
  * alone.
  */
+#include <linux/part_stat.h>
+
 #include "cpblk.h"
 #include "event.h"
 
 /* Ticks after which the trees are written back without another reason. */
 #define TICKS_DIRTY	6
+
+/* What becomes free is left alone for so long: it may be used again, or grow. */
+#define TRIM_DELAY	HZ
+
+/* While there is I/O: between two batches of discards, and so many times theirs. */
+#define TRIM_PAUSE	max(1UL, HZ / 50UL)
+#define TRIM_SHARE	3
 
 static void commit_work(struct work_struct *work)
 {
@@ -52,6 +63,37 @@ static void refill_work(struct work_struct *work)
 
 	/* If it can't, whoever finds the reserve empty tries and is told why. */
 	cpb_refill(s->engine);
+}
+
+/* Reads and writes of the data device so far, whoever they are for. */
+static u64 data_ios(struct cpblk_store *s)
+{
+	struct block_device *bdev = s->data.bdev;
+
+	return part_stat_read(bdev, ios[STAT_READ]) +
+	       part_stat_read(bdev, ios[STAT_WRITE]);
+}
+
+static void trim_work(struct work_struct *work)
+{
+	struct cpblk_store *s = container_of(to_delayed_work(work),
+					     struct cpblk_store, trim_work);
+	unsigned long start = jiffies, pause = 0;
+	int ret = cpb_trim(s->engine);
+	u64 ios;
+
+	if (ret < 0)
+		pr_warn("cpblk: store %s: discarding fails on %pg (error %d), so there is no more of it until the store is opened again\n",
+			s->name, s->data.bdev, -ret);
+	if (ret <= 0)
+		return;
+	/* Others are at work: leave the device to them most of the time. */
+	ios = data_ios(s);
+	if (ios != s->trim_ios)
+		pause = max(TRIM_PAUSE, TRIM_SHARE * (jiffies - start));
+	s->trim_ios = ios;
+	if (READ_ONCE(s->running))
+		queue_delayed_work(s->reap_wq, &s->trim_work, pause);
 }
 
 static void failed_work(struct work_struct *work)
@@ -94,7 +136,7 @@ void cpblk_options_changed(struct cpblk_store *s)
 {
 	unsigned int seconds = flush_interval(s);
 
-	cpblk_kick(s, CPB_KICK_LEVEL);
+	cpblk_kick(s, CPB_KICK_LEVEL | CPB_KICK_TRIM);
 	cpblk_pace_hurry(s);
 	/* Counted anew: it may have been a long time, or never. */
 	if (seconds)
@@ -122,6 +164,8 @@ void cpblk_kick(void *ctx, unsigned int why)
 			queue_work(s->reap_wq, &s->failed_work);
 		if (why & CPB_KICK_LEVEL)
 			queue_work(s->reap_wq, &s->level_work);
+		if (why & CPB_KICK_TRIM)
+			queue_delayed_work(s->reap_wq, &s->trim_work, TRIM_DELAY);
 	}
 	rcu_read_unlock();
 }
@@ -143,6 +187,7 @@ void cpblk_work_stop(struct cpblk_store *s)
 	synchronize_rcu();
 	cpblk_pace_hurry(s);
 	cancel_delayed_work_sync(&s->tick_work);
+	cancel_delayed_work_sync(&s->trim_work);
 	cancel_work_sync(&s->reap_work);
 	cancel_work_sync(&s->commit_work);
 	cancel_work_sync(&s->release_work);
@@ -185,6 +230,7 @@ int cpblk_work_init(struct cpblk_store *s)
 	INIT_WORK(&s->failed_work, failed_work);
 	cpblk_room_init(s);
 	INIT_DELAYED_WORK(&s->tick_work, tick_work);
+	INIT_DELAYED_WORK(&s->trim_work, trim_work);
 	if (cpblk_pace_init(s))
 		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(queues); i++) {

@@ -51,6 +51,12 @@ struct cpb_vec {
 #define CPB_KICK_REFILL		(1U << 3) /* cpb_refill() is due */
 #define CPB_KICK_ERROR		(1U << 4) /* the store has gone read-only */
 #define CPB_KICK_LEVEL		(1U << 5) /* another percentage of a device is in use */
+#define CPB_KICK_TRIM		(1U << 6) /* cpb_trim() has work */
+
+/** struct cpb_discard - a piece of the data device that holds nothing; bytes */
+struct cpb_discard {
+	u64 byte, len;
+};
 
 /**
  * struct cpb_ops - how the engine reaches its devices and its owner
@@ -60,6 +66,8 @@ struct cpb_vec {
  *	may run at once. Runs of neighbouring blocks are worth merging.
  * @flush_data: make all data writes that have completed durable; sleeps
  * @label: read (or write) the data device's first block; sleeps
+ * @discard: forget what @nr pieces of the data device hold; returns when that is
+ *	over; sleeps. NULL: cpb_set_discards() is without effect.
  * @kick: work is due; any context
  * @now: the time
  */
@@ -69,6 +77,7 @@ struct cpb_ops {
 		     unsigned int flags);
 	int (*flush_data)(void *ctx);
 	int (*label)(void *ctx, void *data, bool write);
+	int (*discard)(void *ctx, const struct cpb_discard *piece, unsigned int nr);
 	void (*kick)(void *ctx, unsigned int why);
 	u64 (*now)(void *ctx);
 };
@@ -131,6 +140,7 @@ struct cpb_status {
 	u64 meta_blocks, meta_used;	/* used: with what waits to be released */
 	u64 data_chunks, data_used;	/* used: allocated, by the trees */
 	u64 data_busy;			/* used, in flight and waiting to be released */
+	u64 data_stale;			/* free, and the device will be told so */
 	u64 meta_free;			/* blocks that are free, the reserve too */
 	u64 meta_reserved;		/* of these, what writes leave alone */
 	u64 epoch, txn, next_id;
@@ -452,6 +462,28 @@ void cpb_pending(struct cpb_store *s, struct cpb_pending *p);
 
 /** cpb_release() - let go of what no read refers to any more  [sleeps] */
 void cpb_release(struct cpb_store *s);
+
+/**
+ * cpb_set_discards() - the data device takes discards of free chunks
+ * @granularity: bytes; of smaller pieces it ignores some
+ * @offset: where on the device the first granule begins, bytes
+ * @most: bytes that one piece may have
+ *
+ * Without this call there are none. Call it before anything else runs.
+ */
+void cpb_set_discards(struct cpb_store *s, u64 granularity, u64 offset, u64 most);
+
+/**
+ * cpb_trim() - discard what has become free, one bounded batch  [sleeps]
+ *
+ * Waits for the device, and for nothing else. One call at a time. With the
+ * option off, what waits is forgotten.
+ *
+ * Return: 1 if there may be more to do now, 0 if not, or the device's error:
+ * then there are no more discards until the store is opened again. Nothing else
+ * of the store is concerned.
+ */
+int cpb_trim(struct cpb_store *s);
 
 /** cpb_refill() - top the reserves up  [sleeps] */
 int cpb_refill(struct cpb_store *s);

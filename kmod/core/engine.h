@@ -346,7 +346,24 @@ struct cpb_cpu {
 struct cpb_group {
 	unsigned long *busy;	/* NULL: not loaded */
 	u32 nr_busy;
+	u32 nr_stale;
+	unsigned long *stale;	/* to be discarded if free; NULL: none */
 	bool full;		/* seen to be full, so not worth loading */
+};
+
+#define CPB_TRIM_PIECES		32	/* discarded at once */
+
+/* Discards: trim.c. */
+struct cpb_trim {
+	u64 unit;		/* of discards, chunks; 0: there are none */
+	u64 first;		/* where one begins */
+	u64 most;		/* chunks that one piece may have */
+	u64 stale, maps;	/* chunks that are noted, bitmaps for it; space.lock */
+	u64 taken;		/* chunks being discarded; space.lock */
+	u64 round;		/* odd while there are some; space.lock */
+	u64 at;			/* where to go on; space.lock */
+	struct cpb_run run[CPB_TRIM_PIECES];
+	struct cpb_discard piece[CPB_TRIM_PIECES];
 };
 
 struct cpb_space {
@@ -368,6 +385,7 @@ struct cpb_space {
 	port_wait_t wait;
 	port_mutex_t waiting;
 	port_lock_t claims;	/* a claim that isn't met is made, or looked at */
+	struct cpb_trim trim;
 };
 
 struct cpb_blocks {
@@ -674,6 +692,13 @@ int cpb_space_load(struct cpb_store *s);
 struct cpb_gen *cpb_gen_new(struct cpb_store *s);
 void cpb_gen_free(struct cpb_gen *g);
 void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh, struct cpb_buf *freed);
+
+/* ---- trim.c: discards ---- */
+
+void cpb_trim_note(struct cpb_store *s, struct cpb_buf *runs);
+void cpb_trim_taken(struct cpb_space *sp, const struct cpb_run *run);
+u64 cpb_trim_round(struct cpb_store *s);
+bool cpb_trim_passed(struct cpb_store *s, u64 round);
 
 /* ---- objects.c ---- */
 

@@ -27,6 +27,14 @@ const struct cpb_option_info cpb_options[CPB_OPTION_END] = {
 		"reclaim-latency", "us", 0, 10000000, 2000,
 		"what I/O may take while deleted checkpoints are reclaimed; 0: no regard",
 	},
+	[CPB_OPTION_DISCARD] = {
+		"discard", "", 0, 1, 1,
+		"tell the data device what is free, if it can be told",
+	},
+	[CPB_OPTION_DISCARD_BATCH] = {
+		"discard-batch", "MiB", 1, 65536, 64,
+		"tell it of so much at a time, at most",
+	},
 	[CPB_OPTION_FLUSH_INTERVAL] = {
 		"flush-interval", "s", 0, 3600, 5,
 		"completed writes become durable unasked after this time; 0: never",

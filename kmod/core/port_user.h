@@ -75,6 +75,7 @@ static inline int fls64(u64 x)
 	return x ? 64 - __builtin_clzll(x) : 0;
 }
 
+#define __ffs(x)	((unsigned int)__builtin_ctzl(x))
 #define hweight_long(x)	((u32)__builtin_popcountl(x))
 
 static inline u32 hash_64(u64 v, unsigned int bits)

@@ -157,6 +157,8 @@ static bool take_from(struct cpb_space *sp, u64 g, u64 want, struct cpb_run *run
 	sp->free -= i - first;
 	run->chunk = g * CPB_SPACE_BITS + first;
 	run->len = i - first;
+	if (group->nr_stale)
+		cpb_trim_taken(sp, run);
 	return true;
 }
 
@@ -474,12 +476,14 @@ static void wait_for_writes(struct cpb_store *s, long writes)
 static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 {
 	long writes;
+	u64 round;
 	int err;
 
 	for (;;) {
 		if (s->broken || !s->writable)
 			return -EROFS;
 		writes = atomic_long_read(&s->writes);
+		round = cpb_trim_round(s);
 		if (is_met(s))
 			return 0;
 		if (!blocks_short(s, 0)) {
@@ -508,7 +512,7 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 		err = cpb_reap(s);
 		if (err < 0)
 			return err;
-		if (err || cpb_dirty(s))
+		if (err || cpb_dirty(s) || cpb_trim_passed(s, round))
 			continue;
 		/* What these overwrite, or take in vain, may yet be free. */
 		if (writes <= r->writes)
@@ -806,6 +810,7 @@ void cpb_release(struct cpb_store *s)
 		}
 		list_del_init(&g->list);
 		port_unlock(&sp->lock, flags);
+		cpb_trim_note(s, &g->freed);
 		cpb_space_release(s, &g->freed);
 		port_ref_exit(&g->ref);
 		port_rcu_call(&g->rcu, free_gen);
@@ -865,9 +870,11 @@ void cpb_space_exit(struct cpb_store *s)
 		sp->gen = NULL;
 		cpb_release(s);
 	}
-	for (i = 0; sp->group && i < sp->nr_groups; i++)
+	for (i = 0; sp->group && i < sp->nr_groups; i++) {
 		if (sp->group[i].busy)
 			port_free_block(sp->group[i].busy);
+		port_free(sp->group[i].stale);
+	}
 	port_free(sp->group);
 	port_free(sp->cpu);
 }

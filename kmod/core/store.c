@@ -400,7 +400,10 @@ void cpb_status(struct cpb_store *s, struct cpb_status *st)
 	st->meta_used = s->meta_blocks - st->meta_free;
 	st->meta_reserved = min(cpb_blocks_reserved(s), st->meta_free);
 	st->data_chunks = s->space.chunks;
-	st->data_busy = READ_ONCE(s->space.busy);
+	flags = port_lock(&s->space.lock);
+	st->data_busy = s->space.busy - s->space.trim.taken;
+	st->data_stale = s->space.trim.stale + s->space.trim.taken;
+	port_unlock(&s->space.lock, flags);
 	st->journal_blocks = s->log.blocks;
 	st->journal_used = READ_ONCE(s->log.head.written) - READ_ONCE(s->log.tail);
 	st->nr_volumes = READ_ONCE(s->volumes.live);

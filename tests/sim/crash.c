@@ -13,6 +13,10 @@
  * more write. And while a transaction is being written, other operations go on,
  * as other threads would do.
  *
+ * What becomes free is discarded now and then, in granules of one chunk or more.
+ * The simulated device destroys it, at a time when others have worked on: if it
+ * was still needed, or is in use again, contents are wrong.
+ *
  * With --reclaim the cuts begin when there is a history to delete, and everything
  * in it is deleted. For every other seed it is one of forks of forks that were
  * overwritten everywhere, of which the checkpoints in the middle go first: these
@@ -53,7 +57,7 @@ struct world {
 };
 
 static struct {
-	u64 seed, step, states, budget, violations, points;
+	u64 seed, step, states, budget, violations, points, discarded;
 	bool reap, rare_flush, again, reclaim;
 	unsigned int steps;
 	const char *program;
@@ -328,6 +332,7 @@ static void try_state(struct world *w, const struct disk *from, const u8 *keep)
 	if (cpb_open(&disk_ops, &d, META_BLOCKS, disk_data_bytes(&d), 1, 0, &s, why)) {
 		violation("the store does not open", why);
 	} else {
+		disk_discards(&d, s);
 		if (again && run.states % 32 == 1)
 			one_more(&sec, s, &d);
 		else
@@ -400,6 +405,13 @@ static void do_commit(struct world *w)
 	must(cpb_commit(w->s), "commit");
 	acked(w, nr);
 	cpb_release(w->s);
+}
+
+static void do_trim(struct world *w)
+{
+	int err = cpb_trim(w->s);
+
+	must(err < 0 ? err : 0, "trim");
 }
 
 static void do_write(struct world *w, int v, u64 at, u64 len)
@@ -721,11 +733,12 @@ static void do_step(struct world *w)
 		do_discard(w, v, at, len);
 	} else if (what <= 12 && p >= 0) {
 		do_delete(w, p);
-	} else if (what <= 15) {
+	} else if (what <= 14) {
 		if (cpb_reap(w->s) < 0)
 			must(-EIO, "reap");
-	} else if (what == 16) {
+	} else if (what <= 16) {
 		do_commit(w);
+		do_trim(w);
 	} else if (what <= 19) {
 		if (run.rare_flush && rnd(&w->seed, 8))
 			return;
@@ -755,6 +768,8 @@ static bool do_reclaim_step(struct world *w)
 		break;
 	case 3:
 		do_commit(w);
+		if (rnd(&w->seed, 2))
+			do_trim(w);
 		break;
 	case 4:
 		if (v >= 0)
@@ -820,6 +835,8 @@ static void do_nested_step(struct world *w, int p)
 			must(-EIO, "reap");
 	if (rnd(&w->seed, 2))
 		do_commit(w);
+	if (rnd(&w->seed, 2))
+		do_trim(w);
 }
 
 static void one_history(u64 seed, unsigned int steps)
@@ -839,10 +856,12 @@ static void one_history(u64 seed, unsigned int steps)
 	w->seed = mix(seed, 7) | 1;
 	w->next_content = 1;
 	disk_init(&w->disk, META_BLOCKS, CHUNKS);
+	w->disk.unit = seed % 4 + 1;
 	params.data_bytes = disk_data_bytes(&w->disk);
 	must(cpb_format(&disk_ops, &w->disk, &params, why), "format");
 	must(cpb_open(&disk_ops, &w->disk, META_BLOCKS, params.data_bytes, 1, 0, &w->s,
 		      why), "open");
+	disk_discards(&w->disk, w->s);
 	w->room = 64;
 	w->hash = calloc(w->room, sizeof(*w->hash));
 	w->disk.arg = w;
@@ -866,6 +885,7 @@ static void one_history(u64 seed, unsigned int steps)
 		must(cpb_rest(w->s), "background work");
 	w->disk.on_write = NULL;
 	w->disk.meanwhile = NULL;
+	run.discarded += w->disk.discarded;
 	cpb_close(w->s);
 	port_rcu_barrier();
 	disk_free(&w->disk);
@@ -923,6 +943,8 @@ int main(int argc, char **argv)
 	       (unsigned long long)total);
 	printf("FIGURE %scrash_points %llu\n", run.reclaim ? "reclaim_" : "",
 	       (unsigned long long)points);
+	printf("FIGURE %scrash_discarded %llu\n", run.reclaim ? "reclaim_" : "",
+	       (unsigned long long)run.discarded);
 	printf("FIGURE %scrash_violations %llu\n", run.reclaim ? "reclaim_" : "",
 	       (unsigned long long)run.violations);
 	return run.violations ? 1 : 0;

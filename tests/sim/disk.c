@@ -126,6 +126,32 @@ static int disk_label(void *ctx, void *data, bool write)
 	return 0;
 }
 
+static int disk_discard(void *ctx, const struct cpb_discard *piece, unsigned int nr)
+{
+	struct disk *d = ctx;
+	unsigned int i;
+	u64 chunk, end;
+
+	/* What others write meanwhile, this may yet destroy. */
+	if (d->meanwhile)
+		d->meanwhile(d, d->arg);
+	for (i = 0; i < nr; i++) {
+		chunk = (piece[i].byte - CPB_DATA_START) >> CPB_CHUNK_SHIFT_MIN;
+		end = chunk + (piece[i].len >> CPB_CHUNK_SHIFT_MIN);
+		if (end > d->chunks)
+			return -EIO;
+		for (; chunk < end; chunk++) {
+			/* Never what somebody has written. */
+			d->data[chunk] = ++d->seed & 1 ? 0 : 1ULL << 63 | d->seed;
+			cache_add(d, chunk, NULL, d->data[chunk]);
+			d->discarded++;
+		}
+	}
+	if (d->on_write)
+		d->on_write(d, d->arg);
+	return 0;
+}
+
 static void disk_kick(void *ctx, unsigned int why)
 {
 	(void)ctx;
@@ -142,6 +168,7 @@ const struct cpb_ops disk_ops = {
 	.write = disk_write,
 	.flush_data = disk_flush_data,
 	.label = disk_label,
+	.discard = disk_discard,
 	.kick = disk_kick,
 	.now = disk_now,
 };
@@ -160,6 +187,12 @@ u64 disk_data_bytes(const struct disk *d)
 	return CPB_DATA_START + (d->chunks << CPB_CHUNK_SHIFT_MIN);
 }
 
+void disk_discards(struct disk *d, struct cpb_store *s)
+{
+	cpb_set_discards(s, d->unit << CPB_CHUNK_SHIFT_MIN, 0,
+			 d->chunks << CPB_CHUNK_SHIFT_MIN);
+}
+
 void disk_init(struct disk *d, u64 meta_blocks, u64 chunks)
 {
 	memset(d, 0, sizeof(*d));
@@ -171,6 +204,7 @@ void disk_init(struct disk *d, u64 meta_blocks, u64 chunks)
 	d->data = must(calloc(chunks, sizeof(*d->data)));
 	d->stable_data = must(calloc(chunks, sizeof(*d->stable_data)));
 	d->fail_after = -1;
+	d->unit = 1;
 }
 
 void disk_free(struct disk *d)
@@ -199,6 +233,8 @@ void disk_cut(struct disk *d, const struct disk *from, const u8 *keep)
 
 	disk_init(d, from->meta_blocks, from->chunks);
 	d->time = from->time;
+	d->seed = from->seed;
+	d->unit = from->unit;
 	memcpy(d->label, from->label, sizeof(d->label));
 	memcpy(d->stable_data, from->stable_data, d->chunks * sizeof(u64));
 	for (b = 0; b < d->meta_blocks; b++) {

@@ -468,6 +468,7 @@ Test(commands, set)
 	cr_expect_eq(run("set", NULL), 0);
 	says(out, "warn-data        80 %   80 %     0 to 100");
 	says(out, "flush-interval   16 s   5 s      0 to 3600");
+	says(out, "on or off");
 	cr_expect(!strstr(out, "(null)"), "reserved numbers are not shown");
 	cr_expect_eq(run("set", "--help", NULL), 0);
 	says(out, "flush-interval");
@@ -477,6 +478,8 @@ Test(commands, set)
 	cr_expect_eq(run("set", "--json", "flush-interval=3600s", NULL), 0);
 	asked("set tank 7=3600");
 	says(out, "\"option\": \"flush-interval\"");
+	cr_expect_eq(run("set", "discard=off", NULL), 0);
+	asked("set tank 5=0");
 	fake_refuse(EROFS, "store 'tank' is read-only");
 	cr_expect_eq(run("set", "warn-meta=0", NULL), 1);
 	says(err, "cannot set options of store tank: store 'tank' is read-only");
@@ -492,8 +495,10 @@ Test(commands, set_wrong)
 	says(err, "warn-data can be 0 to 100 %, or default, and not '101'");
 	cr_expect_eq(run("set", "warn-data=5s", NULL), 2);
 	cr_expect_eq(run("set", "flush-interval=", NULL), 2);
-	cr_expect_eq(run("set", "discard=on", NULL), 2);
-	says(err, "there is no option 'discard'");
+	cr_expect_eq(run("set", "reclaim-latency=5", NULL), 2);
+	says(err, "there is no option 'reclaim-latency'");
+	cr_expect_eq(run("set", "discard=1", NULL), 2);
+	says(err, "discard can be on or off, or default, and not '1'");
 	cr_expect_eq(run("set", "warn-data=1", "warn-data=2", NULL), 2);
 	says(err, "warn-data is named twice");
 	asked("");

@@ -84,6 +84,34 @@ static int sim_label(void *ctx, void *data, bool write)
 	return 0;
 }
 
+static int sim_discard(void *ctx, const struct cpb_discard *piece, unsigned int nr)
+{
+	void (*on_discard)(void *arg);
+	struct sim *d = ctx;
+	u64 i, from, len, all = 0;
+
+	if (fails(&d->fail_discard))
+		return -EIO;
+	on_discard = d->on_discard;
+	d->on_discard = NULL;
+	if (on_discard)
+		on_discard(d->on_discard_arg);
+	for (; nr--; piece++) {
+		from = (piece->byte - CPB_DATA_START) >> d->chunk_shift;
+		len = piece->len >> d->chunk_shift;
+		cr_assert(len && len <= d->most && from + len <= d->chunks);
+		cr_assert_eq((from + d->unit - d->first) % d->unit, 0);
+		cr_assert_eq(len % d->unit, 0);
+		for (i = 0; i < len; i++)
+			d->data[from + i] = SIM_DISCARDED;
+		d->discards++;
+		all += len;
+	}
+	d->discarded += all;
+	d->largest = max(d->largest, all);
+	return 0;
+}
+
 static void sim_kick(void *ctx, unsigned int why)
 {
 	struct sim *d = ctx;
@@ -103,6 +131,7 @@ const struct cpb_ops sim_ops = {
 	.write = sim_write,
 	.flush_data = sim_flush_data,
 	.label = sim_label,
+	.discard = sim_discard,
 	.kick = sim_kick,
 	.now = sim_now,
 };
@@ -118,6 +147,9 @@ void sim_init(struct sim *d, u64 meta_blocks, u64 chunks)
 	d->fail_write = -1;
 	d->fail_read = -1;
 	d->fail_flush = -1;
+	d->fail_discard = -1;
+	d->unit = 1;
+	d->most = chunks;
 }
 
 void sim_grow(struct sim *d, u64 meta_blocks, u64 chunks)
@@ -170,6 +202,10 @@ struct cpb_store *sim_open(struct sim *d)
 			   &s, why);
 
 	cr_assert_eq(err, 0, "open: %s", why);
+	/* The first granule that begins behind what is in front of the chunks. */
+	cpb_set_discards(s, d->unit << d->chunk_shift,
+			 (CPB_DATA_START + (d->first << d->chunk_shift)) %
+			 (d->unit << d->chunk_shift), d->most << d->chunk_shift);
 	return s;
 }
 

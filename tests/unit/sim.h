@@ -23,9 +23,18 @@ struct sim {
 	void *on_read_arg;
 	void (*on_write)(void *arg);	/* called behind a write of metadata, once */
 	void *on_write_arg;
+	/* Of discards, chunks: what sim_open() tells the engine. */
+	u64 unit, first, most;
+	u64 discards, discarded;	/* pieces, chunks */
+	u64 largest;			/* batch, chunks */
+	void (*on_discard)(void *arg);	/* called before the chunks are lost, once */
+	void *on_discard_arg;
 	/* So many of these from now on they fail; < 0: never. */
-	long fail_write, fail_read, fail_flush;
+	long fail_write, fail_read, fail_flush, fail_discard;
 };
+
+/* Content of a chunk that was discarded. */
+#define SIM_DISCARDED	(~0ULL)
 
 extern const struct cpb_ops sim_ops;
 

@@ -8,15 +8,24 @@
 #include "../../kmod/core/cpb.h"
 #include "tool.h"
 
+static bool is_switch(const struct cpb_option_info *o)
+{
+	return !o->unit[0] && o->max == 1;
+}
+
 static const char *show_value(const struct cpb_option_info *o, uint32_t value,
 			      char text[TEXT_MAX])
 {
+	if (is_switch(o))
+		return value ? "on" : "off";
 	snprintf(text, TEXT_MAX, "%u %s", value, o->unit);
 	return text;
 }
 
 static const char *show_range(const struct cpb_option_info *o, char text[TEXT_MAX])
 {
+	if (is_switch(o))
+		return "on or off";
 	snprintf(text, TEXT_MAX, "%u to %u", o->min, o->max);
 	return text;
 }
@@ -49,6 +58,10 @@ static bool parse_value(const struct cpb_option_info *o, const char *text,
 	*value = CPBLK_OPTION_DEFAULT;
 	if (!strcmp(text, "default"))
 		return true;
+	if (is_switch(o)) {
+		*value = !strcmp(text, "on");
+		return *value || !strcmp(text, "off");
+	}
 	if (digits >= sizeof(number) || (text[digits] && strcmp(text + digits, o->unit)))
 		return false;
 	memcpy(number, text, digits);
@@ -79,8 +92,9 @@ static int parse_setting(const struct tool *tool, const char *arg,
 				 (int)len, arg);
 	setting->option = i;
 	if (!parse_value(o, arg + len + 1, &setting->value))
-		return wrong_use(tool, "%s can be %s %s, or default, and not '%s'",
-				 o->name, show_range(o, range), o->unit, arg + len + 1);
+		return wrong_use(tool, "%s can be %s%s%s, or default, and not '%s'",
+				 o->name, show_range(o, range), o->unit[0] ? " " : "",
+				 o->unit, arg + len + 1);
 	return DONE;
 }
 

@@ -18,5 +18,7 @@ int cpb_rest(struct cpb_store *s)
 		if (err)
 			return err;
 	} while (cpb_dirty(s));
-	return 0;
+	while ((err = cpb_trim(s)) > 0)
+		;
+	return err;
 }
