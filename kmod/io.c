@@ -437,21 +437,27 @@ static void write_piece(struct cpblk_piece *p)
 	}
 }
 
-/* Send the next piece of what @r was reserved for. */
-static void write_next(struct cpblk_io *io, struct cpb_reserve *r)
+/*
+ * Send the next piece of what @r was reserved for, @most chunks. Return: how many
+ * it is of.
+ */
+static u64 write_next(struct cpblk_io *io, u64 most, struct cpb_reserve *r)
 {
 	/* There is one: who may not sleep for it, does not reserve either. */
 	struct cpblk_piece *p = piece_get(io);
+	u64 len;
 
 	cpb_write_take(engine(io), raw_smp_processor_id(),
-		       next_chunks(io, r->chunks), r, &p->run);
+		       next_chunks(io, most), r, &p->run);
+	len = p->run.len;
 	write_piece(p);
+	return len;
 }
 
 static void write_reserved(struct cpblk_io *io, struct cpb_reserve *r)
 {
 	while (r->chunks)
-		write_next(io, r);
+		write_next(io, r->chunks, r);
 	cpb_unreserve(engine(io), r);
 }
 
@@ -492,18 +498,113 @@ err_piece:
 	return ret;
 }
 
+/* ---- Chunks that are written full of zeroes ---- */
+
+/* Whole chunks come at @iter: is the first one all zeroes? */
+static bool is_zero(struct cpblk_io *io, struct bvec_iter iter)
+{
+	struct bio_vec bv;
+	bool zero;
+	void *p;
+
+	iter.bi_size = 1U << io->disk->store->chunk_shift;
+	__bio_for_each_segment(bv, io->bio, iter, iter) {
+		p = bvec_kmap_local(&bv);
+		zero = !memchr_inv(p, 0, bv.bv_len);
+		kunmap_local(p);
+		if (!zero)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Which of the next @chunks chunks are all zeroes, NULL: is there one? Return: how
+ * many, or 1.
+ */
+static u64 find_zeroes(struct cpblk_io *io, u64 chunks, unsigned long *zero)
+{
+	unsigned int chunk = 1U << io->disk->store->chunk_shift, bytes;
+	struct bvec_iter iter = io->iter;
+	u64 i, nr = 0;
+
+	for (i = 0; i < chunks && iter.bi_size; i++) {
+		bytes = chunk - (iter_byte(&iter) & (chunk - 1));
+		bytes = min(bytes, iter.bi_size);
+		if (bytes == chunk && is_zero(io, iter)) {
+			nr++;
+			if (!zero)
+				break;
+			__set_bit(i, zero);
+		}
+		bio_advance_iter(io->bio, &iter, bytes);
+	}
+	return nr;
+}
+
+static bool has_zeroes(struct cpblk_io *io)
+{
+	return unlikely(cpb_option(engine(io), CPB_OPTION_ZERO_DETECT)) &&
+	       find_zeroes(io, part_chunks(io), NULL);
+}
+
+/*
+ * Of the next part of a write, make holes of the chunks of zeroes, for which no
+ * space is needed, and send the rest, for which there is some before anything is
+ * changed. They are looked for once only: who writes may change them meanwhile.
+ */
+static int write_sparse(struct cpblk_io *io)
+{
+	unsigned int shift = io->disk->store->chunk_shift;
+	u64 chunks = part_chunks(io), need, i, nr;
+	DECLARE_BITMAP(zero, CPB_RESERVE_MAX) = { };
+	struct cpb_reserve r;
+	int ret = 0;
+
+	need = chunks - find_zeroes(io, chunks, zero);
+	if (need)
+		ret = cpblk_reserve_wait(io->disk->store, need, &r);
+	if (ret)
+		return ret;
+	for (i = 0; i < chunks && !ret; i += nr) {
+		if (!test_bit(i, zero)) {
+			nr = find_next_bit(zero, chunks, i) - i;
+			nr = write_next(io, nr, &r);
+			continue;
+		}
+		nr = find_next_zero_bit(zero, chunks, i) - i;
+		ret = cpblk_unmap(io->disk->volume,
+				  iter_byte(&io->iter) >> shift, nr);
+		bio_advance_iter(io->bio, &io->iter, nr << shift);
+	}
+	if (need)
+		cpb_unreserve(engine(io), &r);
+	return ret;
+}
+
+/* ---- The whole of a write ---- */
+
 static void write_work(struct work_struct *work);
+static void sparse_work(struct work_struct *work);
 
 static void io_write(struct cpblk_io *io)
 {
+	work_func_t again = write_work;
 	int ret = 0;
 
-	while (io->iter.bi_size && !ret)
-		ret = write_part(io);
+	while (io->iter.bi_size && !ret) {
+		if (has_zeroes(io)) {
+			/* Much of the map may have to be loaded. */
+			again = sparse_work;
+			ret = -EAGAIN;
+		} else {
+			ret = write_part(io);
+		}
+	}
 	if (ret == -EAGAIN) {
 		trace_cpblk_write_punt(io_dev(io), iter_byte(&io->iter) >>
 						   io->disk->store->chunk_shift);
-		INIT_WORK(&io->work, write_work);
+		INIT_WORK(&io->work, again);
 		queue_work(io->disk->store->write_wq, &io->work);
 		return;
 	}
@@ -526,6 +627,21 @@ static void write_work(struct work_struct *work)
 		return;
 	}
 	write_reserved(io, &r);
+	io_write(io);
+}
+
+static void sparse_work(struct work_struct *work)
+{
+	struct cpblk_io *io = container_of(work, struct cpblk_io, work);
+	int ret;
+
+	io->nowait = false;
+	ret = write_sparse(io);
+	if (ret) {
+		io_fail(io, errno_to_blk_status(ret));
+		io_put(io);
+		return;
+	}
 	io_write(io);
 }
 
@@ -566,14 +682,14 @@ static void unmap_work(struct work_struct *work)
 	if (ret)
 		goto out;
 	if (head)
-		write_next(io, &r);
+		write_next(io, 1, &r);
 	if (first < last) {
 		ret = cpblk_unmap(io->disk->volume, first >> shift,
 				  (last - first) >> shift);
 		bio_advance_iter(io->bio, &io->iter, last - iter_byte(&io->iter));
 	}
 	if (!ret && tail)
-		write_next(io, &r);
+		write_next(io, 1, &r);
 	if (head || tail)
 		cpb_unreserve(engine(io), &r);
 out:

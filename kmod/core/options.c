@@ -39,6 +39,10 @@ const struct cpb_option_info cpb_options[CPB_OPTION_END] = {
 		"flush-interval", "s", 0, 3600, 5,
 		"completed writes become durable unasked after this time; 0: never",
 	},
+	[CPB_OPTION_ZERO_DETECT] = {
+		"zero-detect", "", 0, 1, 0,
+		"make holes of chunks that are written full of zeroes",
+	},
 };
 
 static_assert(CPB_OPTION_END <= CPB_OPTION_SLOTS, "options");

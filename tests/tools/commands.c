@@ -478,8 +478,8 @@ Test(commands, set)
 	cr_expect_eq(run("set", "--json", "flush-interval=3600s", NULL), 0);
 	asked("set tank 7=3600");
 	says(out, "\"option\": \"flush-interval\"");
-	cr_expect_eq(run("set", "discard=off", NULL), 0);
-	asked("set tank 5=0");
+	cr_expect_eq(run("set", "discard=off", "zero-detect=on", NULL), 0);
+	asked("set tank 5=0 8=1");
 	fake_refuse(EROFS, "store 'tank' is read-only");
 	cr_expect_eq(run("set", "warn-meta=0", NULL), 1);
 	says(err, "cannot set options of store tank: store 'tank' is read-only");

@@ -410,7 +410,8 @@ enum cpblk_policy {
  * @CPBLK_OPTION_DISCARD_BATCH: MiB of which it is told at a time, at most
  * @CPBLK_OPTION_FLUSH_INTERVAL: seconds after which completed writes are made
  *	durable unasked; 0: never
- * @CPBLK_OPTION_ZERO_DETECT: reserved: this version refuses it
+ * @CPBLK_OPTION_ZERO_DETECT: 1 if chunks that are written full of zeroes become
+ *	holes, or 0
  *
  * In requests, %CPBLK_OPTION_DEFAULT is the default.
  */
