@@ -17,7 +17,8 @@
  * that writes find something, and who finds nothing waits for the batch to end.
  *
  * All of this is in memory only: what is stale when the store is closed is not
- * discarded.
+ * discarded. Nor is what a CPU has taken to hand out next, until it is used and
+ * freed again: some MiB for each.
  */
 #include "engine.h"
 

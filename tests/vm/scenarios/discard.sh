@@ -83,8 +83,46 @@ discarded()
 [ "$(<"$queue/discard_granularity")" = 4096 ] || fail "granularity is not a chunk"
 [ "$(<"$queue/discard_max_bytes")" -gt $((1 << 30)) ] || fail "small discards only"
 
+# ---- Zeroes
+
+fill 0 8
+zero 8 8
+uses 16
+cpblk set zero-detect=on
+zero 8 8
+uses 8
+cpblk snap vm@zeroes
+kept=$(sum "$dev" 0 16)
+zero 0 32
+uses 8
+[ "$(sum "$dev" 0 32)" = "$(head -c $((32 << 20)) /dev/zero | sha256sum)" ] ||
+	fail "zeroes read as something else"
+cpblk attach vm@zeroes >/dev/null
+[ "$(sum "$(dev_for vm@zeroes)" 0 16)" = "$kept" ] || fail "the checkpoint has changed"
+cpblk detach vm@zeroes
+# A chunk with one byte of something, between zeroes, is written.
+printf x | dd of="$dev" bs=1 seek=$(((40 << 20) + 70000)) conv=notrunc status=none
+mixed=$(sum "$dev" 40 1)
+dd if="$dev" of=/tmp/discard-mixed bs=1M skip=40 count=1 iflag=direct status=none
+dd if=/tmp/discard-mixed of="$dev" bs=1M seek=41 oflag=direct conv=notrunc status=none
+rm /tmp/discard-mixed
+[ "$(sum "$dev" 41 1)" = "$mixed" ] || fail "a byte between zeroes is lost"
+[ "$(used)" = $(((8 << 10) + 8)) ] || fail "two chunks are $(used) KiB"
+cpblk rm vm@zeroes
+discard 0 512
+cpblk sync --reclaim
+uses 0
+fill 0 110
+expect_fail "No space left" fill 110 30
+zero 0 140
+cpblk sync --reclaim
+uses 0
+cpblk set zero-detect=default
+ok "zeroes become holes"
+
 # ---- What is free is discarded, what is not is not
 
+discarded 0
 fill 0 64
 cpblk snap vm@keep
 kept=$(sum "$dev" 0 64)
@@ -164,40 +202,4 @@ sleep 3
 [ "$(there)" -ge $((32 << 10)) ] || fail "discarded what was not to be"
 cpblk set discard=on
 ok "discards can be turned off"
-
-# ---- Zeroes
-
-fill 0 8
-zero 8 8
-uses 16
-cpblk set zero-detect=on
-zero 8 8
-uses 8
-cpblk snap vm@zeroes
-kept=$(sum "$dev" 0 16)
-zero 0 32
-uses 8
-[ "$(sum "$dev" 0 32)" = "$(head -c 32M /dev/zero | sha256sum)" ] ||
-	fail "zeroes read as something else"
-cpblk attach vm@zeroes >/dev/null
-[ "$(sum "$(dev_for vm@zeroes)" 0 16)" = "$kept" ] || fail "the checkpoint has changed"
-cpblk detach vm@zeroes
-# A chunk with one byte of something, between zeroes, is written.
-printf x | dd of="$dev" bs=1 seek=$(((40 << 20) + 70000)) conv=notrunc status=none
-mixed=$(sum "$dev" 40 1)
-dd if="$dev" of=/tmp/discard-mixed bs=1M skip=40 count=1 iflag=direct status=none
-dd if=/tmp/discard-mixed of="$dev" bs=1M seek=41 oflag=direct conv=notrunc status=none
-rm /tmp/discard-mixed
-[ "$(sum "$dev" 41 1)" = "$mixed" ] || fail "a byte between zeroes is lost"
-[ "$(used)" = $(((8 << 10) + 8)) ] || fail "two chunks are $(used) KiB"
-cpblk rm vm@zeroes
-discard 0 512
-cpblk sync --reclaim
-uses 0
-fill 0 110
-expect_fail "No space left" fill 110 30
-zero 0 140
-cpblk sync
-uses 0
-ok "zeroes become holes"
 finish_store tank "$META" "$DATA"
