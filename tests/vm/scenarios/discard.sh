@@ -6,6 +6,7 @@
 # runs out of space for it. And zeroes that become holes.
 #
 # timeout: 300
+# kernels: 6.1 6.12
 
 . "${0%/*}/lib.sh"
 

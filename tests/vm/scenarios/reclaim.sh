@@ -10,6 +10,7 @@
 # GiB, as an emulated processor takes half a minute to write all of it.
 #
 # timeout: 300
+# kernels: 6.1 6.12
 # modules: null_blk
 
 . "${0%/*}/lib.sh"
