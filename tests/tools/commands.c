@@ -495,8 +495,6 @@ Test(commands, set_wrong)
 	says(err, "warn-data can be 0 to 100 %, or default, and not '101'");
 	cr_expect_eq(run("set", "warn-data=5s", NULL), 2);
 	cr_expect_eq(run("set", "flush-interval=", NULL), 2);
-	cr_expect_eq(run("set", "reclaim-latency=5", NULL), 2);
-	says(err, "there is no option 'reclaim-latency'");
 	cr_expect_eq(run("set", "discard=1", NULL), 2);
 	says(err, "discard can be on or off, or default, and not '1'");
 	cr_expect_eq(run("set", "warn-data=1", "warn-data=2", NULL), 2);
