@@ -11,10 +11,8 @@
  * themselves, and there is work for a while, with rests. If the slowest in a
  * hundred took longer then than they may, rests become longer, else shorter.
  *
- * What they may take is the option reclaim-latency, but one and a half times what
- * they take by themselves at most: a fast disk is not to be made as slow as the
- * option would allow. And one and a quarter times that at least: more rest would
- * not make a slow disk quicker.
+ * What they may take is the option reclaim-latency, but one and a quarter times what
+ * they take by themselves at least: more rest would not make a slow disk quicker.
  *
  * Writes that need the space reclaim it themselves (cpb_write_wait(), room.c),
  * and so does who asks for it (cpblk_sync()): none of that passes by here.
@@ -131,8 +129,7 @@ static void decide(struct cpblk_store *s, u64 now)
 		p->factor = max(p->factor, REST_FIRST);
 		p->paused = true;
 	} else {
-		may = clamp_t(u64, target_us(s), p->idle_us * 5 / 4,
-			      p->idle_us * 3 / 2);
+		may = max_t(u64, target_us(s), p->idle_us * 5 / 4);
 		if (us > may)
 			p->factor = min(2 * p->factor + 1, REST_MOST);
 		else

@@ -24,7 +24,7 @@ const struct cpb_option_info cpb_options[CPB_OPTION_END] = {
 		"with this much of a device used, delete the oldest automatic checkpoints; 0: never",
 	},
 	[CPB_OPTION_RECLAIM_LATENCY] = {
-		"reclaim-latency", "us", 0, 10000000, 2000,
+		"reclaim-latency", "us", 0, 10000000, 200,
 		"what I/O may take while deleted checkpoints are reclaimed; 0: no regard",
 	},
 	[CPB_OPTION_DISCARD] = {

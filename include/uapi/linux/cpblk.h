@@ -403,8 +403,8 @@ enum cpblk_policy {
  * @CPBLK_OPTION_AUTO_DELETE: percent of a device in use from which on the oldest
  *	automatic checkpoints are deleted; 0: never
  * @CPBLK_OPTION_RECLAIM_LATENCY: microseconds that all but one in a hundred reads
- *	and writes may take while deleted checkpoints are reclaimed, but 5/4 of what they
- *	take without that at least, and 3/2 at most; 0: no regard to them
+ *	and writes may take while deleted checkpoints are reclaimed, or 5/4 of what they
+ *	take without that if it is more; 0: no regard to them
  * @CPBLK_OPTION_DISCARD: 1 if the data device is told of free chunks, if it takes
  *	discards; or 0
  * @CPBLK_OPTION_DISCARD_BATCH: MiB of which it is told at a time, at most
