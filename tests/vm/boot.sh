@@ -21,7 +21,7 @@ slowness()
 # changes from run to run; the kernel unpacks one after the other.
 make_initrd()
 {
-	local root=$WORK/root file name program path base rows cols
+	local root=$WORK/root file name part program path base rows cols
 
 	new_root "$root"
 	mkdir -p "$root"/cpblk/{guest,scenarios}
@@ -37,6 +37,8 @@ make_initrd()
 			"$root/usr/lib/udev/rules.d/${file##*/}"
 	done
 
+	printf '%s\n' "${CPBLK_OPTIONS-}" >"$root/cpblk/options"
+
 	: >"$root/cpblk/list"
 	for file; do
 		name=$(basename "$file" .sh)
@@ -45,6 +47,9 @@ make_initrd()
 		[ "$(header "$file" kernel-headers no)" = no ] ||
 			tar -C "$(kernel_dir "$KERNEL")/root/usr/src" \
 				-cf "$root/cpblk/headers.tar" .
+		for part in $(header "$file" parts ''); do
+			cp "${file%/*}/$part" "$root/cpblk/scenarios/"
+		done
 		for program in $(header "$file" programs ''); do
 			path=$program
 			[ ! -x "$BUILD/progs/$program" ] ||

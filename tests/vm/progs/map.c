@@ -2,10 +2,11 @@
 /*
  * map: makes extents of one chunk each, many of them, fast.
  *
- *	map DEVICE COUNT [SEED]
+ *	map DEVICE COUNT [SEED [APART]]
  *
- * Writes COUNT blocks of 4 KiB at random even places of the device, each place
- * once: so none has a neighbour. What is written does not matter.
+ * Writes COUNT blocks of 4 KiB at random places of the device, APART blocks from
+ * each other, each place once: so with two, if nothing is said, none has a
+ * neighbour. What is written does not matter.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,16 +26,18 @@ int main(int argc, char **argv)
 {
 	struct iocb iocb[DEPTH], *list[DEPTH];
 	struct io_event events[DEPTH];
-	unsigned long count, i, n;
+	unsigned long count, i, n, apart = 2;
 	aio_context_t ctx = 0;
 	uint64_t bytes, places, at;
 	void *data;
 	int fd;
 
-	if (argc != 3 && argc != 4)
-		die("usage: DEVICE COUNT [SEED]");
+	if (argc < 3 || argc > 5)
+		die("usage: DEVICE COUNT [SEED [APART]]");
 	count = number(argv[2]);
-	at = argc == 4 ? number(argv[3]) * 7919 : 0;
+	at = argc > 3 ? number(argv[3]) * 7919 : 0;
+	if (argc == 5)
+		apart = number(argv[4]);
 	data = must_alloc_aligned(BLOCK);
 	fd = open(argv[1], O_WRONLY | O_DIRECT);
 	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes))
@@ -42,7 +45,7 @@ int main(int argc, char **argv)
 	if (syscall(SYS_io_setup, DEPTH, &ctx))
 		die("io_setup: %s", strerror(errno));
 	/* A power of two, so that an odd step comes by each place once. */
-	for (places = 1; places * 2 * 2 * BLOCK <= bytes; places *= 2)
+	for (places = 1; places * 2 * apart * BLOCK <= bytes; places *= 2)
 		;
 	if (count > places)
 		die("%s has no room for %lu", argv[1], count);
@@ -55,7 +58,7 @@ int main(int argc, char **argv)
 				.aio_lio_opcode = IOCB_CMD_PWRITE,
 				.aio_buf = (uintptr_t)data,
 				.aio_nbytes = BLOCK,
-				.aio_offset = (int64_t)(at * 2 * BLOCK),
+				.aio_offset = (int64_t)(at * apart * BLOCK),
 			};
 			list[i] = &iocb[i];
 		}
