@@ -75,6 +75,11 @@ SECONDS ?= 300
 fuzz:
 	$(MAKE) -C tests/fuzz fuzz SECONDS=$(SECONDS) O=$(abspath build/fuzz)
 
+.PHONY: bench
+bench: export KERNEL := $(KERNEL)
+bench:
+	@tests/bench/run
+
 .PHONY: bench-engine
 bench-engine:
 	@$(MAKE) -s -C tests/bench engine O=$(abspath build/bench)
@@ -121,6 +126,7 @@ help:
 	@echo 'make check-fuzz  damaged stores that a fuzzer makes up, for a moment'
 	@echo 'make fuzz        the same for longer  (SECONDS=n for each part)'
 	@echo 'make check-vm    VM tests only'
+	@echo 'make bench       what I/O and operations cost  (KERNEL=6.1|6.12)'
 	@echo 'make bench-engine what the operations of the engine cost, in userspace'
 	@echo 'make sparse      semantic checks of the kernel code'
 	@echo 'make checkpatch  style checks'

@@ -4,6 +4,10 @@
  * around them.
  *
  *	engine [--rounds N] [--out DIR] [--no-instructions]
+ *	engine --lookups [--rounds N]
+ *
+ * The second one only measures how lookups scale to two CPUs, and prints it as a
+ * sample for the benchmark in the VM.
  *
  * Times are of the CPU, for each thread by itself: others on the machine make
  * them noisy, but don't add to them. Instructions are counted by callgrind and
@@ -437,6 +441,18 @@ static double metadata_per_write(void)
 
 /* ---- All together ---- */
 
+static void only_lookups(unsigned int rounds)
+{
+	unsigned int r;
+	double one;
+
+	for (r = 1; r <= rounds; r++) {
+		one = run_round(&benches[0], 1);
+		printf("SAMPLE lookup_2cpu_scale engine %u %.3f\n", r,
+		       2 * one / run_round(&benches[0], 2));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -444,12 +460,13 @@ int main(int argc, char **argv)
 		{ "out", required_argument, NULL, 'o' },
 		{ "no-instructions", no_argument, NULL, 'n' },
 		{ "watched", no_argument, NULL, 'w' },
+		{ "lookups", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 }
 	};
 	double one[NR_BENCHES][ROUNDS_MAX], two[NR_BENCHES][ROUNDS_MAX];
 	double scale[ROUNDS_MAX], instructions[NR_BENCHES];
 	unsigned int rounds = 5, r, i;
-	bool counted = true;
+	bool counted = true, lookups_only = false;
 	const char *out = ".";
 	int c;
 
@@ -464,6 +481,9 @@ int main(int argc, char **argv)
 		case 'n':
 			counted = false;
 			break;
+		case 'l':
+			lookups_only = true;
+			break;
 		case 'w':
 			watched();
 			return 0;
@@ -473,6 +493,10 @@ int main(int argc, char **argv)
 	}
 	if (!rounds || rounds > ROUNDS_MAX)
 		die("--rounds: 1 to %d", ROUNDS_MAX);
+	if (lookups_only) {
+		only_lookups(rounds);
+		return 0;
+	}
 
 	for (r = 0; r < rounds; r++) {
 		for (i = 0; i < NR_BENCHES; i++) {

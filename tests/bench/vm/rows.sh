@@ -1,0 +1,188 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# I/O: what fio is told for each row, and the order of things in a round.
+#
+# A row's name is DEVICES.JOB, and behind that a phase: nothing, before there is
+# a checkpoint; ".after" one was taken; ".5hz", one is taken each 200 ms. IOPS, or
+# MiB/s where it is in sequence.
+
+# wanted NAME: was it asked for?
+wanted()
+{
+	[ "$ROWS" = all ] || [[ " $ROWS " = *" $1 "* ]]
+}
+
+# jobs_of DEVICE PEER PHASE: sets JOBS
+jobs_of()
+{
+	local job all=()
+
+	case $1.$3 in
+	ram.fresh)
+		all=(firstwrite seqwrite seqread) ;;
+	ram.*)
+		all=(randread randwrite mixed seqreadold seqwriteold fsync1 fsync16) ;;
+	*.before)
+		all=(randread randwrite fsync1 fsync16) ;;
+	*.after)
+		all=(randwrite fsync1 fsync16) ;;
+	esac
+	case $2.$3 in
+	raw.after | linear.after | raw.5hz | linear.5hz | snapshot.5hz)
+		all=() ;;
+	esac
+	JOBS=()
+	for job in "${all[@]}"; do
+		! wanted "$job" || JOBS+=("$job")
+	done
+}
+
+# name_of JOB PHASE: sets ROW
+name_of()
+{
+	ROW=$DEVICE.$1
+	case $2 in
+	after | 5hz)	ROW+=.$2 ;;
+	esac
+}
+
+# args_of JOB: sets ARGS
+args_of()
+{
+	ARGS=(--time_based --runtime="${RUNTIME}s" --norandommap --bs=4k --iodepth=32)
+	case $1 in
+	randread)	ARGS+=(--rw=randread) ;;
+	randwrite)	ARGS+=(--rw=randwrite) ;;
+	mixed)		ARGS+=(--rw=randrw --rwmixread=70) ;;
+	seqreadold)	ARGS+=(--rw=read --bs=128k) ;;
+	seqwriteold)	ARGS+=(--rw=write --bs=128k) ;;
+	fsync1)		ARGS+=(--rw=randwrite --iodepth=1 --fsync=1) ;;
+	fsync16)	ARGS+=(--rw=randwrite --iodepth=1 --fsync=1 --numjobs=16) ;;
+	# Each place once: what is written twice is not fresh.
+	firstwrite)	ARGS=(--runtime="${RUNTIME}s" --bs=4k --iodepth=32 --rw=randwrite) ;;
+	seqwrite)	ARGS=(--bs=128k --iodepth=32 --rw=write) ;;
+	seqread)	ARGS+=(--rw=read --bs=128k) ;;
+	esac
+}
+
+# count: sets FLUSHES and BYTES, what the devices BELOW completed so far, and
+# METABYTES, those of META
+count()
+{
+	local disk stat
+
+	FLUSHES=0 BYTES=0 METABYTES=0
+	for disk in "${BELOW[@]}"; do
+		read -ra stat <"/sys/block/${disk#/dev/}/stat"
+		FLUSHES=$((FLUSHES + stat[15]))
+		BYTES=$((BYTES + stat[6] * 512))
+		[ "$disk" != "$META" ] || METABYTES=$((stat[6] * 512))
+	done
+}
+
+# io JOB PHASE PEER: one measurement, with what it cost below where it writes
+io()
+{
+	local flushes bytes metabytes fields value writes
+
+	name_of "$1" "$2"
+	args_of "$1"
+	peer_disk "$3"
+	peer_below "$3"
+	count
+	flushes=$FLUSHES bytes=$BYTES metabytes=$METABYTES
+	fio --name=bench --filename="$DISK" --direct=1 --ioengine=io_uring \
+		--group_reporting --output-format=terse --terse-version=3 \
+		--output=/tmp/fio.out "${ARGS[@]}"
+	count
+	IFS=';' read -ra fields < <(grep '^3;' /tmp/fio.out)
+	case $1 in
+	seq*)	value=$(((fields[6] + fields[47]) / 1024)) ;;
+	*)	value=$((fields[7] + fields[48])) ;;
+	esac
+	tell "SAMPLE $ROW $3 $ROUND $value"
+
+	case $1 in
+	randwrite | fsync*)
+		writes=$((fields[46] / 4))
+		awk -v row="$ROW" -v peer="$3 $ROUND" -v n=$writes \
+			-v f=$((FLUSHES - flushes)) -v b=$((BYTES - bytes)) \
+			-v m=$((METABYTES - metabytes)) -v meta="$META" 'BEGIN {
+			if (!n)
+				exit
+			print "SAMPLE", row ".flushes", peer, f / n
+			print "SAMPLE", row ".written", peer, b / n / 4096
+			if (meta)
+				print "SAMPLE", row ".metabytes", peer, m / n
+		}' | tee /dev/ttyS1
+		;;
+	esac
+}
+
+# phase PHASE PEER: all of it that was asked for
+phase()
+{
+	local job pid keep
+
+	jobs_of "$DEVICE" "$2" "$1"
+	for job in "${JOBS[@]}"; do
+		case $1 in
+		fresh)
+			[ "$job" = seqread ] || peer_fresh "$2"
+			io "$job" "$1" "$2"
+			;;
+		before)
+			io "$job" "$1" "$2"
+			;;
+		after)
+			peer_take "$2"
+			io "$job" "$1" "$2"
+			peer_drop "$2"
+			;;
+		5hz)
+			peer_taker "$2"
+			# What is written in sequence is too much to keep.
+			keep=1000
+			[ "$job" != seqwriteold ] || keep=2
+			take every 200 $keep "/tmp/taken-$SET-$2" "${TAKER[@]}" >/tmp/taken &
+			pid=$!
+			io "$job" "$1" "$2"
+			kill $pid
+			wait $pid
+			tell "INFO $DEVICE $job $2: $(</tmp/taken) checkpoints"
+			peer_drop "$2"
+			;;
+		esac
+	done
+}
+
+# io_round: each phase with one peer after the other
+io_round()
+{
+	local phase peer
+
+	for phase in fresh before after 5hz; do
+		for peer in "${PEERS[@]}"; do
+			phase $phase "$peer"
+		done
+	done
+}
+
+# expect_io: what the rounds will measure
+expect_io()
+{
+	local phase peer job
+
+	for DEVICE in $DEVICES; do
+		for phase in fresh before after 5hz; do
+			for peer in "${PEERS[@]}"; do
+				jobs_of "$DEVICE" "$peer" $phase
+				for job in "${JOBS[@]}"; do
+					name_of "$job" $phase
+					tell "EXPECT $ROW $peer $ROUNDS"
+				done
+			done
+		done
+	done
+}
