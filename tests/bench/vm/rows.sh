@@ -23,10 +23,14 @@ jobs_of()
 		all=(firstwrite seqwrite seqread) ;;
 	ram.*)
 		all=(randread randwrite mixed seqreadold seqwriteold fsync1 fsync16) ;;
-	*.before)
+	200us.before)
 		all=(randread randwrite fsync1 fsync16) ;;
-	*.after)
-		all=(randwrite fsync1 fsync16) ;;
+	200us.after)
+		all=(randwrite fsync1) ;;
+	2ms.before)
+		all=(fsync1 fsync16) ;;
+	2ms.after)
+		all=(fsync1) ;;
 	esac
 	case $2.$3 in
 	raw.after | linear.after | raw.5hz | linear.5hz | snapshot.5hz)

@@ -147,7 +147,7 @@ static uint64_t restore(struct taker *t, uint64_t id)
 enum event { QUIET, CHECKPOINT, RESTORE };
 
 /* What was taken goes again, or the device would have to hold all of it. */
-static void around(struct taker *t, enum event event, unsigned long times, uint64_t base)
+static void around(struct taker *t, enum event now, unsigned long times, uint64_t base)
 {
 	static const char *const names[] = { "quiet", "checkpoint", "restore" };
 	uint64_t start, end, id = 0;
@@ -156,13 +156,13 @@ static void around(struct taker *t, enum event event, unsigned long times, uint6
 	for (i = 0; i < times; i++) {
 		first = so_far();
 		start = now_ns();
-		if (event == CHECKPOINT)
+		if (now == CHECKPOINT)
 			id = taker_take(t, FIRST + 1);
-		else if (event == RESTORE)
+		else if (now == RESTORE)
 			id = restore(t, base);
 		end = now_ns();
 		pause_ms(APART_MS);
-		printf("%s %llu\n", names[event], (unsigned long long)
+		printf("%s %llu\n", names[now], (unsigned long long)
 		       longest(first, start, end + AFTER_NS));
 		if (id)
 			taker_drop(t, id);
