@@ -495,5 +495,6 @@ int main(int argc, char **argv)
 		write_json(json, name);
 	if (plot)
 		write_plots(plot);
+	fflush(stdout);
 	return missing() ? 1 : 0;
 }

@@ -25,7 +25,7 @@
 ROWS=all ROUNDS=3 RUNTIME=2 DEVICES="ram 200us 2ms" EXTENTS="10000 1000000 5000000"
 # Blocks of 64 KiB that a thin device has; to provision more takes too long.
 THIN_BLOCKS="10000 100000"
-SIZE=256 CACHE=1
+SIZE=256 CACHE_MB=1
 # shellcheck source=/dev/null
 . /cpblk/options
 

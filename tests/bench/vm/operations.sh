@@ -58,7 +58,7 @@ make_empty()
 	META=/dev/mapper/$1-meta
 	make_device label 1
 	label=${DEV[label]}
-	make_null_blk "$1-none" $((sectors / 2048)) "$CACHE" memory_backed=0
+	make_null_blk "$1-none" $((sectors / 2048)) "$CACHE_MB" memory_backed=0
 	dm data "0 2048 linear $label 0
 2048 $((sectors - 2048)) linear $REPLY 0"
 	DATA=/dev/mapper/$1-data

@@ -24,7 +24,7 @@ declare -A DEV
 # goes by the cache.
 make_device()
 {
-	make_null_blk "$SET-$1" "$2" "$CACHE" "${SETTINGS[@]}"
+	make_null_blk "$SET-$1" "$2" "$CACHE_MB" "${SETTINGS[@]}"
 	DEV[$1]=$REPLY
 	dd if=/dev/zero of="$REPLY" bs=1M count="$2" oflag=direct,dsync status=none
 }
