@@ -96,7 +96,7 @@ io()
 	peer_below "$3"
 	count
 	flushes=$FLUSHES bytes=$BYTES metabytes=$METABYTES
-	fio --name=bench --filename="$DISK" --direct=1 --ioengine=io_uring \
+	fio --name=bench --filename="$DISK" --eta=never --direct=1 --ioengine=io_uring \
 		--group_reporting --output-format=terse --terse-version=3 \
 		--output=/tmp/fio.out "${ARGS[@]}"
 	count
