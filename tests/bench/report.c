@@ -180,6 +180,8 @@ static const struct figure figures[] = {
 	{ "fsync_16_jobs", AT_LEAST, 4, "2ms.fsync16", "cpblk", "2ms.fsync1", "cpblk" },
 	{ "snap_vs_thin", AT_MOST, 0.02, "ops.checkpoint.10000", "cpblk",
 	  "ops.checkpoint.10000", "thin" },
+	{ "snap_vs_thin_busy", AT_MOST, 0.02, "ram.stall.checkpoint-took", "cpblk",
+	  "ram.stall.checkpoint-took", "thin" },
 	{ "snap_scale", AT_MOST, 1.2, "ops.checkpoint.5000000", "cpblk",
 	  "ops.checkpoint.10000", "cpblk" },
 	{ "restore_vs_snap", AT_MOST, 3, "ops.restore.10000", "cpblk",

@@ -254,7 +254,7 @@ expect_all()
 	expect_io
 	! wanted stall || [[ " $DEVICES " != *" ram "* ]] || {
 		for peer in thin xfs cpblk; do
-			for what in p999 quiet checkpoint; do
+			for what in p999 quiet checkpoint checkpoint-took; do
 				tell "EXPECT ram.stall.$what $peer $ROUNDS"
 			done
 		done

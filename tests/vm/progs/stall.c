@@ -8,7 +8,8 @@
  * the 99.9th percentile of its latencies then is "p999". After that a checkpoint
  * is taken TIMES times, and with cpblk one is restored as often: around each,
  * from the call until 100 ms after the answer, the longest latency counts. "quiet"
- * is the same without any operation, to compare with. KIND is what taker.h says;
+ * is the same without any operation, to compare with; "-took" is how long the
+ * operation took until its answer, with the disk busy. KIND is what taker.h says;
  * lines are "WHAT NANOSECONDS".
  */
 #include <fcntl.h>
@@ -164,8 +165,11 @@ static void around(struct taker *t, enum event now, unsigned long times, uint64_
 		pause_ms(APART_MS);
 		printf("%s %llu\n", names[now], (unsigned long long)
 		       longest(first, start, end + AFTER_NS));
-		if (id)
+		if (id) {
+			printf("%s-took %llu\n", names[now],
+			       (unsigned long long)(end - start));
 			taker_drop(t, id);
+		}
 		pause_ms(APART_MS);
 	}
 }
