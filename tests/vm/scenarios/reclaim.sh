@@ -189,4 +189,4 @@ wait_for 60 reclaimed
 [ "$(status data_used)" = $((64 << 20)) ] || fail "$(status data_used) bytes are in use"
 ok "what was left is reclaimed after it was opened"
 finish_store pace "$META" "$DATA"
-rm $log* /tmp/reclaim-*
+rm /tmp/reclaim-*
