@@ -203,7 +203,7 @@ metadata()
 	at_exit cpblk close metadata
 	cpblk -s metadata create vm 1G
 	dd if=/dev/zero of="$(dev_for metadata/vm)" bs=1M count=1024 oflag=direct status=none
-	fio --name=bench --filename="$(dev_for metadata/vm)" --direct=1 \
+	fio --name=bench --filename="$(dev_for metadata/vm)" --eta=never --direct=1 \
 		--ioengine=io_uring --rw=randwrite --bs=4k --iodepth=32 --norandommap \
 		--time_based --runtime=600 --output=/tmp/fio.metadata &
 	pid=$!
