@@ -6,7 +6,7 @@
  *
  * SAMPLES has the lines that tests/bench/vm/bench.sh says: EXPECT ROW PEER COUNT,
  * SAMPLE ROW PEER ROUND VALUE. A row's value is the median of its samples; ratios
- * are those of medians. PREFIX.dat and PREFIX-ops.dat are for bench.gnuplot.
+ * are those of medians. PREFIX.dat and PREFIX-ops.dat are for tests/bench/plot.
  *
  * Fails if a sample is missing that was expected. A bar that is missed is said,
  * and does not fail: on a busy machine that may be the machine.
