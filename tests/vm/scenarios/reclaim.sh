@@ -63,7 +63,7 @@ start_load()
 stop_load()
 {
 	kill -0 "$load" || fail "the load has ended"
-	kill "-$1" "$load"
+	kill -INT "$load"
 	wait "$load" || :
 }
 
@@ -143,7 +143,7 @@ sort -c -r -n -k 2 /tmp/reclaim-seen || fail "it became more"
 cpblk set reclaim-latency=0
 reclaim some@v1
 paced=$((1000 * (to - from) / size)) flat_out=$((1000 * (TO - FROM) / part))
-stop_load INT
+stop_load
 cpblk set reclaim-latency=default
 kill $events
 wait $events || :
@@ -171,10 +171,9 @@ awk "BEGIN { exit !($during < $(by_speed 4 100) * $idle) }" ||
 
 # ---- Closed in the middle of it
 
-start_load
-cpblk set reclaim-latency=1
+# Nobody uses a disk that is closed, so that nothing slows reclaiming down; but
+# there is more of it than time between the two.
 cpblk rm other@v1
-stop_load KILL
 from=$(now)
 cpblk close
 took=$(($(now) - from))
@@ -182,8 +181,7 @@ ok "closed in $took ms"
 [ $took -lt "$(by_speed 5000 20000)" ] || fail "closing took $took ms"
 cpblk open "$META" "$DATA" >/dev/null
 cpblk status
-# Slow programs may have given it the time to get to its end.
-reclaimed && [ "$(by_speed 0 1)" = 0 ] && fail "nothing was left when it was closed"
+! reclaimed || fail "nothing was left when it was closed"
 wait_for 60 reclaimed
 [ "$(status nr_hidden)" = 0 ] || fail "$(status nr_hidden) are hidden"
 [ "$(status data_used)" = $((64 << 20)) ] || fail "$(status data_used) bytes are in use"
