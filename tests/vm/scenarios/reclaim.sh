@@ -3,7 +3,7 @@
 #
 # Reclaiming beside a load: what it does to the latency of 4 KiB random writes,
 # that it ends all the same, that it can be watched and its pace set, and that a
-# store closes in the middle of it.
+# store closes right after a deletion.
 #
 # What is reclaimed are checkpoints of volumes that were written at random, 4 KiB
 # at a time, and discarded since: no two chunks lie together. What counts is half a
@@ -174,10 +174,10 @@ figure reclaim_flat_out_us_per_mib $flat_out
 awk "BEGIN { exit !($during < $(by_speed 4 100) * $idle) }" ||
 	fail "writes take too long meanwhile"
 
-# ---- Closed in the middle of it
+# ---- Closed right after a deletion
 
-# Nobody uses a disk that is closed, so that nothing slows reclaiming down; but
-# there is more of it than time between the two.
+# Nobody uses a disk that is closed, so that nothing slows reclaiming down: it may
+# be over when the disks are gone. That it goes on where it was is for the simulator.
 cpblk rm other@v1
 from=$(now)
 cpblk close
@@ -186,10 +186,9 @@ ok "closed in $took ms"
 [ $took -lt "$(by_speed 5000 20000)" ] || fail "closing took $took ms"
 cpblk open "$META" "$DATA" >/dev/null
 cpblk status
-! reclaimed || fail "nothing was left when it was closed"
 wait_for 60 reclaimed
 [ "$(status nr_hidden)" = 0 ] || fail "$(status nr_hidden) are hidden"
 [ "$(status data_used)" = $((64 << 20)) ] || fail "$(status data_used) bytes are in use"
-ok "what was left is reclaimed after it was opened"
+ok "all is reclaimed after it was opened"
 finish_store pace "$META" "$DATA"
 rm /tmp/reclaim-*
