@@ -5,7 +5,7 @@
 # not where some of them would still have found one, nor at its edges.
 #
 # timeout: 300
-# kernels: 6.1 6.12
+# kernels: 6.12
 # modules: null_blk
 # programs: whole
 
