@@ -19,12 +19,7 @@
 #define ROUNDS		9U	/* of each store in turn */
 #define SAMPLES		31U	/* of each operation in a round */
 #define FORKS		10000U
-/*
- * The most to the fewest. 1.5 is aimed at; but with more of them more is not in the
- * processor's caches, the less the more others use these. What looks at each
- * checkpoint would take hundreds of times as long.
- */
-#define LIMIT		2.5
+#define BAR		1.5	/* the most to the fewest, at most: the median of the rounds */
 #define ORDERED		1024U	/* checkpoints of a chain that goes */
 #define ORDERED_CHUNKS	4000U
 #define CHECKS		(2 + ARRAY_SIZE(orders))
@@ -249,7 +244,7 @@ static void show(const struct many *m)
 	       median(m->us[RECLAIM]), median(m->us[LIST]), median(m->us[OPEN]) / 1000);
 }
 
-/* Prints a figure; is it within the limit? */
+/* Prints a figure; is it within the bar? */
 static bool ratio(const char *name, const struct many *most, const struct many *fewest,
 		  unsigned int cost)
 {
@@ -259,7 +254,7 @@ static bool ratio(const char *name, const struct many *most, const struct many *
 	for (i = 0; i < ROUNDS; i++)
 		of[i] = most->us[cost][i] / fewest->us[cost][i];
 	printf("FIGURE %s %.2f\n", name, median(of));
-	return median(of) <= LIMIT;
+	return median(of) <= BAR;
 }
 
 static void make_volume(void)
