@@ -6,6 +6,7 @@
 # runs out of space for it. And zeroes that become holes.
 #
 # timeout: 300
+# programs: nonzero
 # kernels: 6.1 6.12
 
 . "${0%/*}/lib.sh"
@@ -59,11 +60,7 @@ uses()
 # there: KiB of the data device that are not zero, behind what is in front
 there()
 {
-	rm -f /tmp/discard-data
-	dd if="$DATA" bs=1M skip=1 iflag=direct status=none |
-		dd of=/tmp/discard-data bs=4k iflag=fullblock conv=sparse status=none
-	du -k /tmp/discard-data | cut -f 1
-	rm /tmp/discard-data
+	nonzero "$DATA" 1
 }
 
 # holds KIB: the data device does, but for what each CPU has taken to write to next

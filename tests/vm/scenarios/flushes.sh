@@ -6,7 +6,6 @@
 # once, how many of them one commit serves. The devices do the counting.
 #
 # timeout: 120
-# kernels: 6.1 6.12
 # modules: null_blk
 
 . "${0%/*}/lib.sh"

@@ -5,7 +5,6 @@
 # that is kept across closing.
 #
 # timeout: 180
-# kernels: 6.1 6.12
 # modules: null_blk
 # programs: many
 

@@ -5,7 +5,6 @@
 # the store is open, and of use when it is closed.
 #
 # timeout: 120
-# kernels: 6.1 6.12
 # modules: null_blk
 
 . "${0%/*}/lib.sh"
