@@ -689,6 +689,7 @@ int cpb_space_take(struct cpb_store *s, u64 run);
 void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs);
 int cpb_space_apply(struct cpb_store *s, struct cpb_txn *t);
 int cpb_space_load(struct cpb_store *s);
+void cpb_chunks_turn(struct cpb_space *sp, const struct cpb_run *run, bool busy);
 struct cpb_gen *cpb_gen_new(struct cpb_store *s);
 void cpb_gen_free(struct cpb_gen *g);
 void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh, struct cpb_buf *freed);

@@ -28,6 +28,9 @@
 #define WRITE_BLOCKS	16	/* metadata blocks that one write may need */
 #define CHUNK_BLOCKS	1	/* and one of many runs, for each chunk, beside them */
 
+/* No word of a bitmap belongs to two groups. */
+static_assert(CPB_SPACE_BITS % BITS_PER_LONG == 0, "words");
+
 static u64 group_chunks(const struct cpb_space *sp, u64 g)
 {
 	return min(CPB_SPACE_BITS, sp->chunks - g * CPB_SPACE_BITS);
@@ -48,6 +51,30 @@ static bool bit(const unsigned long *map, u64 i)
 static void flip(unsigned long *map, u64 i)
 {
 	map[i / BITS_PER_LONG] ^= BIT(i % BITS_PER_LONG);
+}
+
+/**
+ * cpb_chunks_turn() - free chunks become busy, or busy ones free
+ * @sp: the space
+ * @run: the chunks, all of groups that are loaded
+ * @busy: what they are to be, and all of them are not
+ *
+ * space.lock is held.
+ */
+void cpb_chunks_turn(struct cpb_space *sp, const struct cpb_run *run, bool busy)
+{
+	u64 chunk = run->chunk, left = run->len, g, at, nr;
+
+	for (; left; left -= nr, chunk += nr) {
+		g = div64_u64(chunk, CPB_SPACE_BITS);
+		at = chunk - g * CPB_SPACE_BITS;
+		nr = min(left, BITS_PER_LONG - at % BITS_PER_LONG);
+		sp->group[g].busy[at / BITS_PER_LONG] ^=
+			(~0UL >> (BITS_PER_LONG - nr)) << (at % BITS_PER_LONG);
+		sp->group[g].nr_busy += busy ? nr : -nr;
+	}
+	sp->busy += busy ? run->len : -run->len;
+	sp->free -= busy ? run->len : -run->len;
 }
 
 /*
@@ -297,27 +324,12 @@ int cpb_write_begin(struct cpb_store *s, unsigned int cpu, u64 want,
 	return 0;
 }
 
-/* The chunks of a run are free again; space.lock is held. */
-static void give_back(struct cpb_space *sp, const struct cpb_run *run)
-{
-	u64 i, g, chunk;
-
-	for (i = 0; i < run->len; i++) {
-		chunk = run->chunk + i;
-		g = div64_u64(chunk, CPB_SPACE_BITS);
-		flip(sp->group[g].busy, chunk - g * CPB_SPACE_BITS);
-		sp->group[g].nr_busy--;
-	}
-	sp->busy -= run->len;
-	sp->free += run->len;
-}
-
 void cpb_write_cancel(struct cpb_store *s, const struct cpb_run *run)
 {
 	struct cpb_space *sp = &s->space;
 	unsigned long flags = port_lock(&sp->lock);
 
-	give_back(sp, run);
+	cpb_chunks_turn(sp, run, false);
 	port_unlock(&sp->lock, flags);
 	cpb_write_ended(s);
 }
@@ -375,7 +387,7 @@ static bool claims_met(struct cpb_space *sp)
 		cpu = &sp->cpu[i];
 		flags = port_lock(&cpu->lock);
 		inner = port_lock(&sp->lock);
-		give_back(sp, &cpu->run);
+		cpb_chunks_turn(sp, &cpu->run, false);
 		cpu->run.len = 0;
 		port_unlock(&sp->lock, inner);
 		port_unlock(&cpu->lock, flags);
@@ -581,22 +593,16 @@ void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs)
 	struct cpb_space *sp = &s->space;
 	unsigned long flags;
 	struct cpb_seg *seg;
-	u64 i, chunk, len;
+	struct cpb_run run;
 	bool moved;
+	u64 i;
 
 	cpb_for_each_seg(seg, runs) {
 		flags = port_lock(&sp->lock);
 		for (i = 0; i < seg->used; i++) {
-			chunk = cpb_run_chunk(seg->word[i]);
-			len = cpb_run_len(seg->word[i]);
-			sp->busy -= len;
-			sp->free += len;
-			for (; len; len--, chunk++) {
-				u64 g = div64_u64(chunk, CPB_SPACE_BITS);
-
-				flip(sp->group[g].busy, chunk - g * CPB_SPACE_BITS);
-				sp->group[g].nr_busy--;
-			}
+			run.chunk = cpb_run_chunk(seg->word[i]);
+			run.len = cpb_run_len(seg->word[i]);
+			cpb_chunks_turn(sp, &run, false);
 		}
 		moved = cpb_level_moved(&sp->level, sp->busy, sp->chunks);
 		port_unlock(&sp->lock, flags);

@@ -119,23 +119,6 @@ static void forget(struct cpb_space *sp, u64 from, u64 to)
 	}
 }
 
-/* Free chunks become busy, or busy ones free. */
-static void turn(struct cpb_space *sp, const struct cpb_run *run, bool busy)
-{
-	u64 chunk = run->chunk;
-	struct word w;
-	u32 nr;
-
-	while (next_word(sp, &chunk, run->chunk + run->len, &w)) {
-		nr = hweight_long(w.mask);
-		w.group->busy[w.at] ^= w.mask;
-		w.group->nr_busy += busy ? nr : -nr;
-	}
-	sp->busy += busy ? run->len : -run->len;
-	sp->free -= busy ? run->len : -run->len;
-	sp->trim.taken += busy ? run->len : -run->len;
-}
-
 static bool wanted(struct cpb_store *s)
 {
 	return READ_ONCE(s->space.trim.unit) && s->writable && !s->broken &&
@@ -270,7 +253,8 @@ static bool take_piece(struct cpb_space *sp, u64 most, struct cpb_run *run,
 		t->at = run->chunk + max(run->len, t->unit);
 		forget(sp, run->chunk, t->at);
 		if (run->len) {
-			turn(sp, run, true);
+			cpb_chunks_turn(sp, run, true);
+			t->taken += run->len;
 			return true;
 		}
 	}
@@ -307,8 +291,10 @@ static void give_back(struct cpb_space *sp, unsigned int nr)
 {
 	unsigned long flags = port_lock(&sp->lock);
 
-	while (nr--)
-		turn(sp, &sp->trim.run[nr], false);
+	while (nr--) {
+		cpb_chunks_turn(sp, &sp->trim.run[nr], false);
+		sp->trim.taken -= sp->trim.run[nr].len;
+	}
 	/* With cpb_trim_passed(): it must find them free. */
 	smp_store_release(&sp->trim.round, sp->trim.round + 1);
 	port_wait_wake(&sp->wait);
