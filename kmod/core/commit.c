@@ -407,7 +407,8 @@ static void finish(struct cpb_store *s, struct cut *c,
 	cpb_blocks_release(s, &t->blocks);
 	cpb_gen_turn(s, fresh, &t->freed);
 	s->durable_txn = t->id;
-	s->nr_commits++;
+	/* With wait_for_space() in space.c: what this has freed is there. */
+	smp_store_release(&s->nr_commits, s->nr_commits + 1);
 }
 
 /** cpb_commit_locked() - cpb_commit() where the commit lock is held already  [sleeps] */

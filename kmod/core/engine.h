@@ -360,7 +360,6 @@ struct cpb_trim {
 	u64 most;		/* chunks that one piece may have */
 	u64 stale, maps;	/* chunks that are noted, bitmaps for it; space.lock */
 	u64 taken;		/* chunks being discarded; space.lock */
-	u64 round;		/* odd while there are some; space.lock */
 	u64 at;			/* where to go on; space.lock */
 	struct cpb_run run[CPB_TRIM_PIECES];
 	struct cpb_discard piece[CPB_TRIM_PIECES];
@@ -374,6 +373,8 @@ struct cpb_space {
 	u64 busy;		/* chunks not free to take; lock */
 	u64 free;		/* chunks free in the groups that are loaded; lock */
 	u64 claimed;		/* chunks to leave to reservations; lock */
+	u64 freed;		/* how often some became free; lock */
+	bool releasing;		/* cpb_release() is at it; lock */
 	struct cpb_level level;	/* of them; lock */
 	u64 used;		/* chunks allocated as of the last commit; meta */
 	s64 change;		/* since then; the tree lock */
@@ -698,8 +699,7 @@ void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh, struct cpb_buf *fr
 
 void cpb_trim_note(struct cpb_store *s, struct cpb_buf *runs);
 void cpb_trim_taken(struct cpb_space *sp, const struct cpb_run *run);
-u64 cpb_trim_round(struct cpb_store *s);
-bool cpb_trim_passed(struct cpb_store *s, u64 round);
+void cpb_trim_wait(struct cpb_store *s);
 
 /* ---- objects.c ---- */
 

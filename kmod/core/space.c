@@ -75,6 +75,8 @@ void cpb_chunks_turn(struct cpb_space *sp, const struct cpb_run *run, bool busy)
 	}
 	sp->busy += busy ? run->len : -run->len;
 	sp->free -= busy ? run->len : -run->len;
+	if (!busy && run->len)
+		WRITE_ONCE(sp->freed, sp->freed + 1);
 }
 
 /*
@@ -435,12 +437,13 @@ void cpb_write_take(struct cpb_store *s, unsigned int n, u64 want,
 	write_begun(s);
 }
 
-/* Is anything on its way to being free that only needs time or a commit? */
+/* Is anything on its way to being free that only needs time? */
 static bool gens_pending(struct cpb_store *s)
 {
 	struct cpb_space *sp = &s->space;
 	unsigned long flags = port_lock(&sp->lock);
-	bool pending = list_first_entry(&sp->gens, struct cpb_gen, list) != sp->gen;
+	bool pending = sp->releasing ||
+		       list_first_entry(&sp->gens, struct cpb_gen, list) != sp->gen;
 
 	port_unlock(&sp->lock, flags);
 	return pending;
@@ -487,15 +490,18 @@ static void wait_for_writes(struct cpb_store *s, long writes)
 /* Until there is what @r claims. */
 static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 {
+	u64 freed, commits;
 	long writes;
-	u64 round;
 	int err;
 
 	for (;;) {
 		if (s->broken || !s->writable)
 			return -EROFS;
+		/* Before a look at what is free: so nothing comes free unseen. */
 		writes = atomic_long_read(&s->writes);
-		round = cpb_trim_round(s);
+		freed = READ_ONCE(s->space.freed);
+		/* Pairs with finish() in commit.c. */
+		commits = smp_load_acquire(&s->nr_commits);
 		if (is_met(s))
 			return 0;
 		if (!blocks_short(s, 0)) {
@@ -508,10 +514,11 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 			wait_for_writes(s, writes);
 			continue;
 		}
-		if (READ_ONCE(s->nr_runs) || READ_ONCE(s->nr_dead) || cpb_dirty(s)) {
-			err = cpb_commit(s);
-			if (err)
-				return err;
+		/* If there is nothing to commit, it waits for one that is under way. */
+		err = cpb_commit(s);
+		if (err)
+			return err;
+		if (READ_ONCE(s->nr_commits) != commits) {
 			cpb_release(s);
 			continue;
 		}
@@ -524,7 +531,10 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 		err = cpb_reap(s);
 		if (err < 0)
 			return err;
-		if (err || cpb_dirty(s) || cpb_trim_passed(s, round))
+		if (err || cpb_dirty(s))
+			continue;
+		cpb_trim_wait(s);
+		if (READ_ONCE(s->space.freed) != freed)
 			continue;
 		/* What these overwrite, or take in vain, may yet be free. */
 		if (writes <= r->writes)
@@ -800,27 +810,51 @@ void cpb_read_end(struct cpb_gen *g)
 	port_ref_put(&g->ref);
 }
 
+/* The next generation that nobody reads by any more, or NULL. */
+static struct cpb_gen *take_drained(struct cpb_space *sp)
+{
+	unsigned long flags = port_lock(&sp->lock);
+	struct cpb_gen *g = NULL;
+
+	/* In order: a read of an older one may hold what this one frees. */
+	if (!sp->releasing)
+		g = list_first_entry_or_null(&sp->gens, struct cpb_gen, list);
+	if (g && (!g->drained || g == sp->gen))
+		g = NULL;
+	if (g) {
+		list_del_init(&g->list);
+		sp->releasing = true;
+	}
+	port_unlock(&sp->lock, flags);
+	return g;
+}
+
+static void released(struct cpb_space *sp)
+{
+	unsigned long flags = port_lock(&sp->lock);
+
+	sp->releasing = false;
+	port_wait_wake(&sp->wait);
+	port_unlock(&sp->lock, flags);
+}
+
 void cpb_release(struct cpb_store *s)
 {
 	struct cpb_space *sp = &s->space;
-	unsigned long flags;
 	struct cpb_gen *g;
 
-	for (;;) {
-		flags = port_lock(&sp->lock);
-		/* In order: a read of an older one may hold what this one frees. */
-		g = list_first_entry_or_null(&sp->gens, struct cpb_gen, list);
-		if (!g || !g->drained || g == sp->gen) {
-			port_unlock(&sp->lock, flags);
-			return;
-		}
-		list_del_init(&g->list);
-		port_unlock(&sp->lock, flags);
+	do {
+		/* What another one has begun to release is to be free, too. */
+		port_wait_event(&sp->wait, !READ_ONCE(sp->releasing));
+		g = take_drained(sp);
+		if (!g)
+			continue;
 		cpb_trim_note(s, &g->freed);
 		cpb_space_release(s, &g->freed);
 		port_ref_exit(&g->ref);
 		port_rcu_call(&g->rcu, free_gen);
-	}
+		released(sp);
+	} while (g || READ_ONCE(sp->releasing));
 }
 
 /* ---- The whole ---- */

@@ -276,8 +276,6 @@ static unsigned int take_batch(struct cpb_store *s, u64 most)
 		flags = port_lock(&sp->lock);
 		if (take_piece(sp, most, &t->run[nr], &looked, &empty)) {
 			most -= t->run[nr].len;
-			/* It is odd while there are some. */
-			WRITE_ONCE(t->round, t->round | 1);
 			nr++;
 		}
 		port_unlock(&sp->lock, flags);
@@ -295,8 +293,6 @@ static void give_back(struct cpb_space *sp, unsigned int nr)
 		cpb_chunks_turn(sp, &sp->trim.run[nr], false);
 		sp->trim.taken -= sp->trim.run[nr].len;
 	}
-	/* With cpb_trim_passed(): it must find them free. */
-	smp_store_release(&sp->trim.round, sp->trim.round + 1);
 	port_wait_wake(&sp->wait);
 	port_unlock(&sp->lock, flags);
 }
@@ -351,32 +347,14 @@ int cpb_trim(struct cpb_store *s)
 }
 
 /**
- * cpb_trim_round() - to see whether chunks are being discarded  [any]
+ * cpb_trim_wait() - wait for the discards that are under way, if there are any  [sleeps]
  * @s: the store
  *
- * Return: what to give to cpb_trim_passed() if there are no free chunks. Call it
- * before looking for them.
+ * The caller claims more than is free, so that no more of them are begun.
  */
-u64 cpb_trim_round(struct cpb_store *s)
+void cpb_trim_wait(struct cpb_store *s)
 {
-	/* Pairs with give_back(): what is not odd any more is free. */
-	return smp_load_acquire(&s->space.trim.round);
-}
-
-/**
- * cpb_trim_passed() - wait for discards, if there are any  [sleeps]
- * @s: the store
- * @round: since when
- *
- * Return: whether chunks were being discarded. They are free again, or were.
- */
-bool cpb_trim_passed(struct cpb_store *s, u64 round)
-{
-	u64 now = cpb_trim_round(s);
-
-	if (now & 1)
-		port_wait_event(&s->space.wait, cpb_trim_round(s) != now);
-	return now != round || now & 1;
+	port_wait_event(&s->space.wait, !READ_ONCE(s->space.trim.taken));
 }
 
 void cpb_set_discards(struct cpb_store *s, u64 granularity, u64 offset, u64 most)

@@ -65,8 +65,13 @@ static int sim_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 
 static int sim_flush_data(void *ctx)
 {
+	void (*on_flush)(void *arg);
 	struct sim *d = ctx;
 
+	on_flush = d->on_flush;
+	d->on_flush = NULL;
+	if (on_flush)
+		on_flush(d->on_flush_arg);
 	if (fails(&d->fail_flush))
 		return -EIO;
 	d->flushes++;
@@ -114,9 +119,16 @@ static int sim_discard(void *ctx, const struct cpb_discard *piece, unsigned int 
 
 static void sim_kick(void *ctx, unsigned int why)
 {
+	void (*on_trim)(void *arg);
 	struct sim *d = ctx;
 
 	d->kicked |= why;
+	if (!(why & CPB_KICK_TRIM))
+		return;
+	on_trim = d->on_trim;
+	d->on_trim = NULL;
+	if (on_trim)
+		on_trim(d->on_trim_arg);
 }
 
 static u64 sim_now(void *ctx)

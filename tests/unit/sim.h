@@ -29,6 +29,10 @@ struct sim {
 	u64 largest;			/* batch, chunks */
 	void (*on_discard)(void *arg);	/* called before the chunks are lost, once */
 	void *on_discard_arg;
+	void (*on_flush)(void *arg);	/* called before a flush of data, once */
+	void *on_flush_arg;
+	void (*on_trim)(void *arg);	/* called by CPB_KICK_TRIM, once */
+	void *on_trim_arg;
 	/* So many of these from now on they fail; < 0: never. */
 	long fail_write, fail_read, fail_flush, fail_discard;
 };

@@ -225,3 +225,54 @@ Test(space, full_metadata)
 	model_compare(&m);
 	model_free(&m);
 }
+
+struct beside {
+	struct under_way w;
+	pthread_t thread;
+};
+
+static void wait_beside(void *arg)
+{
+	struct beside *b = arg;
+
+	cr_assert_eq(pthread_create(&b->thread, NULL, wait_for_space, &b->w), 0);
+	while (!__atomic_load_n(&b->w.waiting, __ATOMIC_ACQUIRE))
+		sched_yield();
+	usleep(50000);
+}
+
+/*
+ * What another one is making free is on its way, although nothing says so: neither
+ * while a transaction is being written, nor while what it let go of is released.
+ */
+Test(space, on_its_way)
+{
+	static struct beside b[2];
+	struct model m;
+	int i;
+
+	model_init(&m, 10, 4096, 600, 600);
+	model_create(&m, 0);
+	model_fill(&m, 0, 0, 600);
+	sim_idle(m.s);
+	for (i = 0; i < 2; i++) {
+		b[i].w.m = &m;
+		model_discard(&m, 0, 100 * (u64)i, 50);
+		if (!i) {
+			m.disk.on_flush = wait_beside;
+			m.disk.on_flush_arg = &b[i];
+		} else {
+			m.disk.on_trim = wait_beside;
+			m.disk.on_trim_arg = &b[i];
+		}
+		cr_assert_eq(cpb_commit(m.s), 0);
+		cpb_release(m.s);
+		cr_assert(b[i].w.waiting);
+		pthread_join(b[i].thread, NULL);
+		cr_expect_eq(b[i].w.err, 0, "%d: %d", i, b[i].w.err);
+		model_fill(&m, 0, 100 * (u64)i, 50);
+		sim_idle(m.s);
+	}
+	model_compare(&m);
+	model_free(&m);
+}
