@@ -30,8 +30,11 @@ make_initrd()
 	[ ! -e "$VM/shell.sh" ] || cp "$VM/shell.sh" "$root/cpblk/scenarios/"
 	[ ! -e "$BUILD/$KERNEL/cpblk.ko" ] ||
 		cp "$BUILD/$KERNEL/cpblk.ko" "$root/cpblk/"
-	[ ! -x "$BUILD/tools/cpblk" ] ||
+	if [ "$KERNEL" = debug ]; then
+		add_programs "$root" "$BUILD/progs/quick/cpblk"
+	elif [ -x "$BUILD/tools/cpblk" ]; then
 		add_programs "$root" "$BUILD/tools/cpblk"
+	fi
 	for file in "$TOP"/tools/*.rules "$TOP"/tools/*/*.rules; do
 		[ ! -e "$file" ] || install -D -m 644 "$file" \
 			"$root/usr/lib/udev/rules.d/${file##*/}"
