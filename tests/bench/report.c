@@ -195,6 +195,10 @@ static const struct figure figures[] = {
 	  "open.clean.10000", "cpblk" },
 	{ "crash_open_scale", AT_MOST, 1.5, "open.crash.5000000", "cpblk",
 	  "open.crash.10000", "cpblk" },
+	{ "snap_scale_many_vm", AT_MOST, 1.5, "many.checkpoint.100000", "cpblk",
+	  "many.checkpoint.100", "cpblk" },
+	{ "restore_scale_many_vm", AT_MOST, 1.5, "many.restore.100000", "cpblk",
+	  "many.restore.100", "cpblk" },
 };
 
 #define NR_FIGURES	(sizeof(figures) / sizeof(*figures))
@@ -242,7 +246,9 @@ static void print_figures(void)
 /* In nanoseconds, so to be shown in milliseconds. */
 static bool is_time(const char *name)
 {
-	return strstr(name, "ops.") || strstr(name, "stall.") || !strncmp(name, "open.", 5);
+	return strstr(name, "ops.") || strstr(name, "stall.") ||
+	       !strncmp(name, "open.", 5) || !strncmp(name, "many.", 5) ||
+	       !strncmp(name, "forks.", 6);
 }
 
 /* A few digits whatever the size, with a comma at each thousand. */

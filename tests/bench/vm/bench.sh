@@ -11,7 +11,7 @@
 #
 # timeout: 5400
 # modules: null_blk dm-mod dm-thin-pool dm-snapshot xfs loop
-# programs: map take latency stall
+# programs: map take latency stall many
 # parts: peers.sh rows.sh operations.sh
 # memory: 6144
 
@@ -25,6 +25,8 @@
 ROWS=all ROUNDS=3 RUNTIME=2 DEVICES="ram 200us 2ms" EXTENTS="10000 1000000 5000000"
 # Blocks of 64 KiB that a thin device has; to provision more takes too long.
 THIN_BLOCKS="10000 100000"
+# Checkpoints in a store; forks of one checkpoint.
+MANY="100 10000 100000" FORKS="100 10000"
 SIZE=256 CACHE_MB=1
 # shellcheck source=/dev/null
 . /cpblk/options

@@ -223,11 +223,69 @@ metadata()
 	tell "INFO $((CHUNKS - chunks)) writes in two transactions"
 }
 
+# ---- A long history, and many volumes
+
+# The store hN with N checkpoints of one volume; gN with N forks of one.
+histories()
+{
+	local n
+
+	for n in $MANY; do
+		make_empty "h$n" 1024
+		cpblk format "h$n" "$META" "$DATA"
+		cpblk open "$META" "$DATA"
+		at_exit cpblk close "h$n"
+		cpblk -s "h$n" create vm 1G
+		many make "h$n" vm "$n" 0
+		tell "INFO $n checkpoints are there"
+	done
+	for n in $FORKS; do
+		make_empty "g$n" 256
+		cpblk format "g$n" "$META" "$DATA"
+		cpblk open "$META" "$DATA"
+		at_exit cpblk close "g$n"
+		cpblk -s "g$n" create vm 1G
+		many make "g$n" vm 1 0
+		many forks "g$n" vm "$n" f
+		tell "INFO $n forks are there"
+	done
+}
+
+# as_they_are STORE ROW SUFFIX
+as_they_are()
+{
+	latency ops "$(dev_for "$1/vm")" $TIMES cpblk "$1" vm >/tmp/lines
+	latency list "$1" vm >>/tmp/lines
+	cpblk close "$1"
+	latency open "/dev/mapper/$1-meta" "/dev/mapper/$1-data" >>/tmp/lines
+	samples "$2." "$3" cpblk </tmp/lines
+}
+
+history_rounds()
+{
+	local n
+
+	for ((ROUND = 1; ROUND <= ROUNDS; ROUND++)); do
+		for n in $MANY; do
+			as_they_are "h$n" many ".$n"
+		done
+		for n in $FORKS; do
+			as_they_are "g$n" forks ".$n"
+		done
+	done
+}
+
 # ---- All of it
 
 operations()
 {
 	local n
+
+	! wanted many || {
+		histories
+		history_rounds
+		drop_set
+	}
 
 	! wanted metadata || {
 		metadata
@@ -280,6 +338,14 @@ expect_all()
 	done
 	! wanted memory || for n in $EXTENTS; do
 		tell "EXPECT memory.$n cpblk 1"
+	done
+	! wanted many || for what in checkpoint restore fork delete list volumes open; do
+		for n in $MANY; do
+			tell "EXPECT many.$what.$n cpblk $ROUNDS"
+		done
+		for n in $FORKS; do
+			tell "EXPECT forks.$what.$n cpblk $ROUNDS"
+		done
 	done
 	! wanted metadata || tell "EXPECT metadata_bytes cpblk 1"
 }

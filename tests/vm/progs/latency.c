@@ -5,6 +5,7 @@
  *
  *	latency ops DEVICE TIMES KIND...
  *	latency open META DATA
+ *	latency list STORE VOLUME
  *
  * KIND is what taker.h says; cpblk is also asked to restore and to fork. Before
  * each operation some blocks are written: of a disk that did not change nothing
@@ -83,8 +84,7 @@ static void operations(struct taker *t, const char *device, unsigned long times)
 		taker_drop(t, id);
 		say("delete", start);
 	}
-	if (t->kind == TAKER_CPBLK)
-		taker_drop_all(t, 1, 0);
+	taker_settle(t);
 }
 
 static void open_store(const char *meta, const char *data)
@@ -99,16 +99,43 @@ static void open_store(const char *meta, const char *data)
 	cpblk_disconnect(link);
 }
 
+/* All checkpoints of a volume, and all volumes. */
+static void lists(const char *store, const char *volume)
+{
+	struct cpblk *link = must_connect();
+	struct cpblk_checkpoint_info *points;
+	struct cpblk_volume_info *volumes;
+	struct cpblk_error err;
+	uint64_t start;
+	size_t nr;
+
+	start = now_ns();
+	if (cpblk_checkpoint_list(link, store, volume, &points, &nr, &err))
+		die("%s", err.text);
+	say("list", start);
+	free(points);
+	start = now_ns();
+	if (cpblk_volume_list(link, store, &volumes, &nr, &err))
+		die("%s", err.text);
+	say("volumes", start);
+	free(volumes);
+	cpblk_disconnect(link);
+}
+
 int main(int argc, char **argv)
 {
 	struct taker t;
 
+	if (argc == 4 && !strcmp(argv[1], "list")) {
+		lists(argv[2], argv[3]);
+		return 0;
+	}
 	if (argc == 4 && !strcmp(argv[1], "open")) {
 		open_store(argv[2], argv[3]);
 		return 0;
 	}
 	if (argc != 4 + TAKER_WORDS || strcmp(argv[1], "ops"))
-		die("usage: ops DEVICE TIMES " TAKER_USAGE "; open META DATA");
+		die("usage: ops DEVICE TIMES " TAKER_USAGE "; open META DATA; list STORE VOLUME");
 	taker_open(&t, argv + 4);
 	operations(&t, argv[2], number(argv[3]));
 	return 0;

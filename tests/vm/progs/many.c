@@ -4,12 +4,14 @@
  *
  *	many make STORE VOLUME CHECKPOINTS FORKS
  *	many verify STORE VOLUME CHECKPOINTS STEP
+ *	many forks STORE VOLUME FORKS NAME
  *
  * Before checkpoint cN, block N % BLOCKS is written with N, and now and then
  * some blocks are discarded: so what cN must hold follows from N alone. Fork
  * fN is of one of the checkpoints, and then gets a block of its own. "verify"
  * attaches every STEP-th checkpoint that is still there, and looks at all forks
- * and at the head.
+ * and at the head. "forks" makes forks NAME1 and on of the oldest checkpoint, in
+ * which nothing is written.
  */
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -190,19 +192,43 @@ static void verify(struct cpblk *link, const char *device, unsigned long nr,
 	       nr_forks);
 }
 
+static void forks_of_one(struct cpblk *link, unsigned long nr, const char *prefix)
+{
+	struct cpblk_checkpoint_info *points;
+	struct cpblk_new_volume made;
+	struct cpblk_error err;
+	unsigned long i;
+	char name[32];
+	size_t count;
+
+	if (cpblk_checkpoint_list(link, store, volume, &points, &count, &err))
+		die("%s", err.text);
+	if (!count)
+		die("%s has no checkpoint", volume);
+	for (i = 1; i <= nr; i++) {
+		snprintf(name, sizeof(name), "%.16s%lu", prefix, i);
+		if (cpblk_fork(link, store, points[0].id, name, 0, &made, &err))
+			die("fork %lu: %s", i, err.text);
+	}
+	free(points);
+}
+
 int main(int argc, char **argv)
 {
 	struct cpblk *link;
 	char device[64];
 
-	if (argc != 6 || (strcmp(argv[1], "make") && strcmp(argv[1], "verify")))
-		die("usage: make STORE VOLUME CHECKPOINTS FORKS, or verify STORE VOLUME CHECKPOINTS STEP");
+	if (argc != 6 || (strcmp(argv[1], "make") && strcmp(argv[1], "verify") &&
+			  strcmp(argv[1], "forks")))
+		die("usage: make STORE VOLUME CHECKPOINTS FORKS, verify STORE VOLUME CHECKPOINTS STEP, or forks STORE VOLUME FORKS NAME");
 	store = argv[2];
 	volume = argv[3];
 	link = must_connect();
 	volume_path(link, store, volume, device);
 	if (!strcmp(argv[1], "make"))
 		make(link, device, number(argv[4]), number(argv[5]));
+	else if (!strcmp(argv[1], "forks"))
+		forks_of_one(link, number(argv[4]), argv[5]);
 	else
 		verify(link, device, number(argv[4]), number(argv[5]));
 	cpblk_disconnect(link);

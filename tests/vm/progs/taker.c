@@ -160,9 +160,6 @@ static void cpblk_drop_all(struct taker *t)
 		die("delete: %s", err.text);
 	free(ids);
 	free(list);
-	/* What is reclaimed in the background would be in the way of what follows. */
-	if (cpblk_store_sync(t->link, t->a, CPBLK_SYNC_RECLAIM, &err))
-		die("sync: %s", err.text);
 }
 
 /* ---- Any of them ---- */
@@ -200,10 +197,21 @@ void taker_drop(struct taker *t, uint64_t nr)
 	}
 }
 
+/* What is reclaimed in the background would be in the way of what follows. */
+void taker_settle(struct taker *t)
+{
+	struct cpblk_error err;
+
+	if (t->kind == TAKER_CPBLK &&
+	    cpblk_store_sync(t->link, t->a, CPBLK_SYNC_RECLAIM, &err))
+		die("sync: %s", err.text);
+}
+
 void taker_drop_all(struct taker *t, uint64_t from, uint64_t to)
 {
 	if (t->kind == TAKER_CPBLK) {
 		cpblk_drop_all(t);
+		taker_settle(t);
 		return;
 	}
 	for (; from <= to; from++)

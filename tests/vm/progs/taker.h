@@ -47,6 +47,9 @@ void taker_drop(struct taker *t, uint64_t nr);
 /** taker_drop_all() - delete those with numbers from @from to @to; of cpblk, all */
 void taker_drop_all(struct taker *t, uint64_t from, uint64_t to);
 
+/** taker_settle() - wait until what was deleted is reclaimed */
+void taker_settle(struct taker *t);
+
 /** now_ns() - of the monotonic clock */
 uint64_t now_ns(void);
 
