@@ -84,6 +84,17 @@ struct cpblk_pace {
 };
 
 /**
+ * struct cpblk_cache - what the data device may have in its cache: see cache.c
+ * @dirty: there may be something that was written since the last flush
+ * @written: writes of data since the last FLUSH of a user: 0, 1, or 2 for more
+ * @lone: FLUSHes in a row for one write at most, as far as that is counted
+ */
+struct cpblk_cache {
+	bool dirty;
+	unsigned int written, lone;
+};
+
+/**
  * struct cpblk_store - an open store
  * @list: on the list of stores
  * @serial: place in that list, never used twice
@@ -124,6 +135,7 @@ struct cpblk_store {
 	unsigned int chunk_shift;
 	char *meta_path, *data_path;
 	struct cpblk_bdev meta, data;
+	struct cpblk_cache cache;
 	bool one_disk;
 	struct mutex disks_lock;
 	struct list_head disks;
@@ -304,6 +316,13 @@ void cpblk_piece_done(struct cpblk_piece *p, blk_status_t status);
 void cpblk_flush_work(struct work_struct *work);
 int cpblk_io_init(struct cpblk_store *s);
 void cpblk_io_exit(struct cpblk_store *s);
+
+/* ---- cache.c: what the data device may have in its cache ---- */
+
+void cpblk_cache_wrote(struct cpblk_store *s, const struct bio *bio);
+blk_opf_t cpblk_cache_opf(struct cpblk_store *s, bool fua);
+void cpblk_cache_asked(struct cpblk_store *s, unsigned int nr);
+bool cpblk_cache_take(struct cpblk_store *s);
 
 /* ---- partial.c: writes of less than a chunk ---- */
 

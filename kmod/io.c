@@ -148,9 +148,11 @@ void cpblk_flush_work(struct work_struct *work)
 	if (list_empty(&list))
 		return;
 
+	list_for_each_entry(io, &list, list)
+		nr++;
+	cpblk_cache_asked(s, nr);
 	ret = cpb_flush(s->engine);
 	list_for_each_entry_safe(io, next, &list, list) {
-		nr++;
 		if (ret)
 			io_fail(io, errno_to_blk_status(ret));
 		if (!ret && io->preflush && io->iter.bi_size) {
@@ -370,6 +372,7 @@ static void write_end_io(struct bio *clone)
 	struct cpblk_disk *d = p->io->disk;
 	int ret;
 
+	cpblk_cache_wrote(d->store, clone);
 	if (unlikely(clone->bi_status)) {
 		write_failed(p, clone->bi_status);
 		return;
@@ -432,6 +435,7 @@ static void write_piece(struct cpblk_piece *p)
 		cpblk_partial_write(p);
 	} else {
 		piece_cut(p, p->run.len << shift);
+		p->clone.bi_opf |= cpblk_cache_opf(s, io->fua);
 		piece_send(p, cpb_chunk_byte(s->engine, p->run.chunk),
 			   write_end_io);
 	}

@@ -129,7 +129,7 @@ static int flush_data(void *ctx)
 {
 	struct cpblk_store *s = ctx;
 
-	return flush(s, s->data.bdev);
+	return cpblk_cache_take(s) ? flush(s, s->data.bdev) : 0;
 }
 
 /* How many from @vec on are neighbours on the device. */
@@ -185,7 +185,7 @@ static int write_blocks(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 	int ret = 0;
 
 	noio = memalloc_noio_save();
-	if (flags & CPB_WRITE_FLUSH_DATA) {
+	if (flags & CPB_WRITE_FLUSH_DATA && cpblk_cache_take(s)) {
 		if (s->one_disk)
 			preflush = true;
 		else

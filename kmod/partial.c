@@ -69,7 +69,7 @@ static struct cpblk_partial *find(struct cpblk_disk *d, u64 vchunk)
 
 /* ---- One round ---- */
 
-static int chunk_io(struct cpblk_partial *q, enum req_op op, u64 chunk)
+static int chunk_io(struct cpblk_partial *q, blk_opf_t op, u64 chunk)
 {
 	struct cpblk_store *s = q->store;
 	struct cpblk_piece *first = list_first_entry(&q->round,
@@ -84,6 +84,8 @@ static int chunk_io(struct cpblk_partial *q, enum req_op op, u64 chunk)
 	q->bio.bi_iter.bi_size = 1U << s->chunk_shift;
 	q->bio.bi_iter.bi_sector = cpb_chunk_byte(s->engine, chunk) >> SECTOR_SHIFT;
 	ret = submit_bio_wait(&q->bio);
+	if (op_is_write(op))
+		cpblk_cache_wrote(s, &q->bio);
 	bio_uninit(&q->bio);
 	return ret;
 }
@@ -179,6 +181,17 @@ static void take_chunk(struct cpblk_partial *q)
 		cpb_write_cancel(q->store->engine, &p->run);
 }
 
+/* Has any of the round to be durable at once? */
+static bool any_fua(const struct cpblk_partial *q)
+{
+	struct cpblk_piece *p;
+
+	list_for_each_entry(p, &q->round, list)
+		if (p->io->fua)
+			return true;
+	return false;
+}
+
 static int run_round(struct cpblk_partial *q)
 {
 	struct cpb_store *engine = q->store->engine;
@@ -195,7 +208,8 @@ static int run_round(struct cpblk_partial *q)
 		ret = read_old(q);
 		if (!ret) {
 			merge(q);
-			ret = chunk_io(q, REQ_OP_WRITE, q->run.chunk);
+			ret = chunk_io(q, REQ_OP_WRITE | cpblk_cache_opf(q->store, any_fua(q)),
+				       q->run.chunk);
 		}
 		if (!ret)
 			ret = map_new(q);

@@ -107,6 +107,8 @@ static struct cpblk_store *store_new(const struct cpblk_open *o)
 		return NULL;
 	kref_init(&s->ref);
 	mutex_init(&s->op);
+	/* Who had the data device before may have left something in its cache. */
+	s->cache.dirty = true;
 	init_rwsem(&s->alive);
 	mutex_init(&s->disks_lock);
 	INIT_LIST_HEAD(&s->list);

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What fsync() costs: flushes that the devices get for each, with both parts of
-# a store on disks of their own and on one disk; and with sixteen streams at
+# a store on disks of their own and on one disk, where what is written between two
+# of them has FUA and where it is too much for that; and with sixteen streams at
 # once, how many of them one commit serves. The devices do the counting.
 #
 # timeout: 120
@@ -48,12 +49,13 @@ ratio()
 		fail "$1 is $value, more than $4"
 }
 
-# stream JOBS WRITES: each job writes that often, with an fsync() behind each
+# stream JOBS WRITES [EVERY]: each job writes that often, with an fsync() behind
+# each, or behind every so many
 stream()
 {
 	fio --name=stream --filename="$(dev_for vm)" --ioengine=psync --rw=randwrite \
 		--bs=4k --size=8M --offset_increment=1M --numjobs="$1" \
-		--io_size=$(($2 * 4))k --norandommap --fsync=1 --direct=1 \
+		--io_size=$(($2 * 4))k --norandommap --fsync="${3-1}" --direct=1 \
 		--output-format=terse --output=/tmp/fio.out
 }
 
@@ -75,14 +77,20 @@ cpblk create vm 64M
 before=$(flushed "$META" "$DATA")
 written=$(writes "$META")
 stream 1 "$count"
-ratio flushes_per_fsync_two_disks $(($(flushed "$META" "$DATA") - before)) "$count" 2
+# The first ones, until it is seen how it goes on.
+ratio flushes_per_fsync_two_disks $(($(flushed "$META" "$DATA") - before)) "$count" 0.1
 # These have FUA, so it is not counted as a flush of its own.
 ratio journal_writes_per_fsync $(($(writes "$META") - written)) "$count" 1.1
 
-# One commit is one flush of the data device.
-before=$(flushed "$DATA")
+before=$(flushed "$META" "$DATA")
+stream 1 "$count" 4
+ratio flushes_per_fsync_of_4_two_disks $(($(flushed "$META" "$DATA") - before)) \
+	$((count / 4)) 2
+
+# One commit is one write to the journal.
+written=$(writes "$META")
 stream 16 $((count / 4))
-ratio commits_per_fsync_16 $(($(flushed "$DATA") - before)) $((count * 4)) 0.5
+ratio commits_per_fsync_16 $(($(writes "$META") - written)) $((count * 4)) 0.5
 finish_store two "$META" "$DATA"
 
 slow_disk disk 320
@@ -96,5 +104,8 @@ open_store
 cpblk create vm 64M
 before=$(flushed "$disk")
 stream 1 "$count"
-ratio flushes_per_fsync_one_disk $(($(flushed "$disk") - before)) "$count" 1
+ratio flushes_per_fsync_one_disk $(($(flushed "$disk") - before)) "$count" 0.1
+before=$(flushed "$disk")
+stream 1 "$count" 4
+ratio flushes_per_fsync_of_4_one_disk $(($(flushed "$disk") - before)) $((count / 4)) 1.05
 finish_store one "$META" "$DATA"
