@@ -23,17 +23,28 @@
 /**
  * cpblk_cache_wrote() - a write of data is through
  * @s: the store
- * @bio: it, completed; if it has failed, the next flush finds out how the device is
+ * @bio: it, completed
  *
  * Before its mapping is changed. Any context.
  */
 void cpblk_cache_wrote(struct cpblk_store *s, const struct bio *bio)
 {
 	/* The block layer takes FUA off where it means nothing. */
-	if (bio->bi_opf & REQ_FUA && !bio->bi_status)
-		return;
-	if (!READ_ONCE(s->cache.dirty))
+	if (!(bio->bi_opf & REQ_FUA) && !READ_ONCE(s->cache.dirty))
 		WRITE_ONCE(s->cache.dirty, true);
+}
+
+/**
+ * cpblk_cache_abort() - a write has failed: cpb_write_abort()
+ * @s: the store
+ * @run: where it went
+ *
+ * The next flush asks the device, whatever there is to flush. Any context.
+ */
+void cpblk_cache_abort(struct cpblk_store *s, const struct cpb_run *run)
+{
+	WRITE_ONCE(s->cache.dirty, true);
+	cpb_write_abort(s->engine, run);
 }
 
 /**

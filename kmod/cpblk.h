@@ -320,6 +320,7 @@ void cpblk_io_exit(struct cpblk_store *s);
 /* ---- cache.c: what the data device may have in its cache ---- */
 
 void cpblk_cache_wrote(struct cpblk_store *s, const struct bio *bio);
+void cpblk_cache_abort(struct cpblk_store *s, const struct cpb_run *run);
 blk_opf_t cpblk_cache_opf(struct cpblk_store *s, bool fua);
 void cpblk_cache_asked(struct cpblk_store *s, unsigned int nr);
 bool cpblk_cache_take(struct cpblk_store *s);

@@ -345,7 +345,7 @@ static void read_work(struct work_struct *work)
 
 static void write_failed(struct cpblk_piece *p, blk_status_t status)
 {
-	cpb_write_abort(engine(p->io), &p->run);
+	cpblk_cache_abort(p->io->disk->store, &p->run);
 	cpblk_piece_done(p, status);
 }
 

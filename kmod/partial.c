@@ -216,7 +216,7 @@ static int run_round(struct cpblk_partial *q)
 		cpb_read_end(gen);
 	} while (ret == -ESTALE);
 	if (ret)
-		cpb_write_abort(engine, &q->run);
+		cpblk_cache_abort(q->store, &q->run);
 	return ret;
 }
 

@@ -339,7 +339,7 @@ void cpb_write_cancel(struct cpb_store *s, const struct cpb_run *run)
 void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run)
 {
 	/* Before whoever asked for the write hears of it, and flushes. */
-	WRITE_ONCE(s->write_failed, true);
+	smp_store_release(&s->write_failed, true);
 	cpb_write_cancel(s, run);
 }
 
@@ -490,7 +490,7 @@ static void wait_for_writes(struct cpb_store *s, long writes)
 /* Until there is what @r claims. */
 static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 {
-	u64 freed, commits;
+	u64 freed, commits, txn;
 	long writes;
 	int err;
 
@@ -500,6 +500,7 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 		/* Before a look at what is free: so nothing comes free unseen. */
 		writes = atomic_long_read(&s->writes);
 		freed = READ_ONCE(s->space.freed);
+		txn = READ_ONCE(s->txn);
 		/* Pairs with finish() in commit.c. */
 		commits = smp_load_acquire(&s->nr_commits);
 		if (is_met(s))
@@ -533,9 +534,15 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 			return err;
 		if (err || cpb_dirty(s))
 			continue;
-		cpb_trim_wait(s);
-		if (READ_ONCE(s->space.freed) != freed)
+		/* Another one's transaction has begun to be written since. */
+		if (READ_ONCE(s->txn) != txn)
 			continue;
+		/* What is short may be blocks: discards give none. */
+		if (!blocks_short(s, 0)) {
+			cpb_trim_wait(s);
+			if (READ_ONCE(s->space.freed) != freed)
+				continue;
+		}
 		/* What these overwrite, or take in vain, may yet be free. */
 		if (writes <= r->writes)
 			return -ENOSPC;

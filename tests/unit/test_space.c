@@ -102,6 +102,8 @@ static void end_while_waiting(struct under_way *w, bool abort)
 
 	w->nr = 0;
 	w->waiting = false;
+	/* What was overwritten is free: how much of it is, is a matter of time else. */
+	sim_idle(w->m->s);
 	/* For this there is a bitmap of chunks in memory, and it is the only one. */
 	model_write(w->m, 0, 0, 1);
 	while (!(err = cpb_write_begin(w->m->s, 0, 1, &run))) {

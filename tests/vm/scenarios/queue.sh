@@ -69,8 +69,9 @@ cpblk create vm 16M
 dev=$(dev_for vm)
 journal=$(cpblk status --json | number_of journal_commits)
 before=$(flushes)
+# Two writes each: a single one would have FUA.
 for ((i = 0; i < 10; i++)); do
-	dd if=/dev/zero of="$dev" bs=4k count=1 seek=$i oflag=direct \
+	dd if=/dev/zero of="$dev" bs=4k count=2 seek=$i oflag=direct \
 		conv=notrunc,fdatasync status=none
 done
 [ $(($(flushes) - before)) -ge 10 ] || fail "flushes do not reach the data device"
