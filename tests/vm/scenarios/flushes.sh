@@ -90,7 +90,8 @@ ratio flushes_per_fsync_of_4_two_disks $(($(flushed "$META" "$DATA") - before)) 
 # One commit is one write to the journal.
 written=$(writes "$META")
 stream 16 $((count / 4))
-ratio commits_per_fsync_16 $(($(writes "$META") - written)) $((count * 4)) 0.5
+ratio commits_per_fsync_16 $(($(writes "$META") - written)) $((count * 4)) \
+	"$(by_speed 0.5 0.7)"
 finish_store two "$META" "$DATA"
 
 slow_disk disk 320
