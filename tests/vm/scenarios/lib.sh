@@ -174,15 +174,18 @@ remove_null_blk()
 # checkpoint, by what sysfs says of it.
 dev_for()
 {
-	local volume=${1##*/} store= point= dir has
+	local volume=${1##*/} store= point= dir has name
 
 	[[ $1 != */* ]] || store=${1%%/*}
 	[[ $volume != *@* ]] || point=${volume#*@}
 	for dir in /sys/block/cpblk*/cpblk; do
-		[ "$(<"$dir/volume")" = "${volume%@*}" ] || continue
-		[ -z "$store" ] || [ "$(<"$dir/store")" = "$store" ] || continue
+		# Without a process for each: there may be thousands.
+		read -r name 2>/dev/null <"$dir/volume" || continue
+		[ "$name" = "${volume%@*}" ] || continue
+		read -r name 2>/dev/null <"$dir/store" || continue
+		[ -z "$store" ] || [ "$name" = "$store" ] || continue
 		has=
-		[ ! -e "$dir/checkpoint" ] || has=$(<"$dir/checkpoint")
+		[ ! -e "$dir/checkpoint" ] || read -r has <"$dir/checkpoint" || continue
 		[ "$has" = "$point" ] || continue
 		dir=${dir%/cpblk}
 		echo "/dev/${dir##*/}"
