@@ -407,8 +407,8 @@ static void finish(struct cpb_store *s, struct cut *c,
 	cpb_blocks_release(s, &t->blocks);
 	cpb_gen_turn(s, fresh, &t->freed);
 	s->durable_txn = t->id;
-	/* With wait_for_space() in space.c: what this has freed is there. */
-	smp_store_release(&s->nr_commits, s->nr_commits + 1);
+	s->nr_commits++;
+	cpb_space_moved(s);
 }
 
 /** cpb_commit_locked() - cpb_commit() where the commit lock is held already  [sleeps] */
@@ -437,6 +437,7 @@ int cpb_commit_locked(struct cpb_store *s)
 		cpb_gen_free(fresh);
 		return -EROFS;
 	}
+	cpb_space_moved(s);
 	make_cut(s, &c);
 	err = cpb_dead_drain(s, c.t);
 	if (!err)

@@ -373,7 +373,7 @@ struct cpb_space {
 	u64 busy;		/* chunks not free to take; lock */
 	u64 free;		/* chunks free in the groups that are loaded; lock */
 	u64 claimed;		/* chunks to leave to reservations; lock */
-	u64 freed;		/* how often some became free; lock */
+	u64 moves;		/* cpb_space_moved(); lock */
 	bool releasing;		/* cpb_release() is at it; lock */
 	struct cpb_level level;	/* of them; lock */
 	u64 used;		/* chunks allocated as of the last commit; meta */
@@ -691,6 +691,7 @@ void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs);
 int cpb_space_apply(struct cpb_store *s, struct cpb_txn *t);
 int cpb_space_load(struct cpb_store *s);
 void cpb_chunks_turn(struct cpb_space *sp, const struct cpb_run *run, bool busy);
+void cpb_space_moved(struct cpb_store *s);
 struct cpb_gen *cpb_gen_new(struct cpb_store *s);
 void cpb_gen_free(struct cpb_gen *g);
 void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh, struct cpb_buf *freed);

@@ -76,7 +76,31 @@ void cpb_chunks_turn(struct cpb_space *sp, const struct cpb_run *run, bool busy)
 	sp->busy += busy ? run->len : -run->len;
 	sp->free -= busy ? run->len : -run->len;
 	if (!busy && run->len)
-		WRITE_ONCE(sp->freed, sp->freed + 1);
+		sp->moves++;
+}
+
+/**
+ * cpb_space_moved() - something is on its way to being free, or has become free
+ * @s: the store
+ *
+ * Before it can't be seen any more in the running transaction, and when it can be
+ * taken: who finds nothing between the two looks again. Any context.
+ */
+void cpb_space_moved(struct cpb_store *s)
+{
+	unsigned long flags = port_lock(&s->space.lock);
+
+	s->space.moves++;
+	port_unlock(&s->space.lock, flags);
+}
+
+static u64 moves(struct cpb_store *s)
+{
+	unsigned long flags = port_lock(&s->space.lock);
+	u64 nr = s->space.moves;
+
+	port_unlock(&s->space.lock, flags);
+	return nr;
 }
 
 /*
@@ -490,8 +514,8 @@ static void wait_for_writes(struct cpb_store *s, long writes)
 /* Until there is what @r claims. */
 static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 {
-	u64 freed, commits, txn;
 	long writes;
+	u64 before;
 	int err;
 
 	for (;;) {
@@ -499,10 +523,7 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 			return -EROFS;
 		/* Before a look at what is free: so nothing comes free unseen. */
 		writes = atomic_long_read(&s->writes);
-		freed = READ_ONCE(s->space.freed);
-		txn = READ_ONCE(s->txn);
-		/* Pairs with finish() in commit.c. */
-		commits = smp_load_acquire(&s->nr_commits);
+		before = moves(s);
 		if (is_met(s))
 			return 0;
 		if (!blocks_short(s, 0)) {
@@ -519,7 +540,7 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 		err = cpb_commit(s);
 		if (err)
 			return err;
-		if (READ_ONCE(s->nr_commits) != commits) {
+		if (moves(s) != before) {
 			cpb_release(s);
 			continue;
 		}
@@ -534,15 +555,11 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 			return err;
 		if (err || cpb_dirty(s))
 			continue;
-		/* Another one's transaction has begun to be written since. */
-		if (READ_ONCE(s->txn) != txn)
-			continue;
 		/* What is short may be blocks: discards give none. */
-		if (!blocks_short(s, 0)) {
+		if (!blocks_short(s, 0))
 			cpb_trim_wait(s);
-			if (READ_ONCE(s->space.freed) != freed)
-				continue;
-		}
+		if (moves(s) != before)
+			continue;
 		/* What these overwrite, or take in vain, may yet be free. */
 		if (writes <= r->writes)
 			return -ENOSPC;

@@ -10,9 +10,8 @@
 
 . "${0%/*}/lib.sh"
 
-secs=$(by_speed 3 4)
+secs=$(by_speed 3 6)
 threads=$(by_speed 8 4)
-interval=$(by_speed 200 500)
 
 make_store one 64 512
 one=("$META" "$DATA")
@@ -25,7 +24,7 @@ for store in one two; do
 done
 for store in one two; do
 	for volume in vm other; do
-		stomp run /tmp/$store.$volume $store $volume "$secs" "$threads" "$interval" snap &
+		stomp run /tmp/$store.$volume $store $volume "$secs" "$threads" 200 snap &
 	done
 done
 for ((i = 0; i < 4; i++)); do
