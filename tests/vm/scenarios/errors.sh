@@ -66,23 +66,23 @@ told=$(grep -c store-failed /tmp/events || :)
 [ "$told" = $said ] || fail "$told events for $said lines in the kernel log"
 ok "$broken times read-only, each said once"
 
-# under TARGET...: what is below the metadata device from now on
+# under NAME TARGET...: what is below /dev/mapper/NAME from now on
 under()
 {
-	dmsetup load err-meta --table "0 $(blockdev --getsz "$meta") $*"
-	dmsetup suspend --nolockfs err-meta
-	dmsetup resume err-meta
+	dmsetup load "$1" --table "0 $(blockdev --getsz "/dev/mapper/$1") ${*:2}"
+	dmsetup suspend --nolockfs "$1"
+	dmsetup resume "$1"
 }
 
 # What was being made when the store failed has no device, and that is said. A store
 # that fails before makes nothing.
 for ((i = 0; i < 10; i++)); do
 	cpblk open /dev/mapper/err-meta /dev/mapper/err-data
-	under error
+	under err-meta error
 	expect_fail "." cpblk create late 1M
 	! cpblk ls --json | grep -q '"late"' || break
 	cpblk close err || :
-	under linear "$meta" 0
+	under err-meta linear "$meta" 0
 done
 [ $i -lt 10 ] || fail "nothing was made, so there is nothing to see"
 for command in "snap late" "resize late 2M" "remove late"; do
@@ -90,8 +90,31 @@ for command in "snap late" "resize late 2M" "remove late"; do
 	expect_fail "late has no device" cpblk $command
 done
 expect_fail "not flushed" cpblk close err
-under linear "$meta" 0
+under err-meta linear "$meta" 0
 ok "a volume without a device"
 
 cpblk open /dev/mapper/err-meta /dev/mapper/err-data
 finish_store err /dev/mapper/err-meta /dev/mapper/err-data
+
+# After a write that failed a flush asks the device, although nothing was written
+# since the last one: filesystems count on that. It fails before anything is written
+# if what it merges into can't be read.
+make_null_blk part-meta 16
+meta=$REPLY
+make_null_blk part-disk 16 1
+data=$REPLY
+slice part-data "$data"
+cpblk format part "$meta" /dev/mapper/part-data
+cpblk open "$meta" /dev/mapper/part-data
+cpblk create vm 1M
+dev=$(dev_for vm)
+dd if=/dev/urandom of="$dev" bs=4k count=1 oflag=direct conv=fsync status=none
+sync "$dev"
+under part-data flakey "$data" 0 0 100
+expect_fail "Input/output error" dd if=/dev/zero of="$dev" bs=512 count=1 oflag=direct status=none
+expect_fail "Input/output error" sync "$dev"
+under part-data linear "$data" 0
+expect_fail "not flushed|read-only" cpblk close part
+cpblk open "$meta" /dev/mapper/part-data
+ok "a flush after a write that failed"
+finish_store part "$meta" /dev/mapper/part-data
