@@ -43,4 +43,4 @@ at_exit eval "echo 0 >/sys/kernel/rcu_expedited"
 cpblk format log /dev/mapper/log-meta /dev/mapper/log-data
 cpblk open /dev/mapper/log-meta /dev/mapper/log-data
 points log_writes logwrites log /dev/mapper/log-{meta,data} /dev/ram0 logged \
-	/dev/mapper/copy /dev/mapper/copy-{meta,data} "$(by_speed 85 10)" "$(seed)"
+	/dev/mapper/copy /dev/mapper/copy-{meta,data} "$(by_speed 85 12)" "$(seed)"

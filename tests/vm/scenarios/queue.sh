@@ -41,7 +41,7 @@ for chunk in 4096 65536 1048576; do
 		[ "$(cat "/sys/block/${dev#/dev/}/queue/$name")" -ge $chunk ] ||
 			fail "no $name"
 	done
-	stomp run /tmp/log q$chunk vm 2 1 300 snap
+	stomp run /tmp/log q$chunk vm "$(by_speed 2 4)" 1 300 snap
 	stomp verify /tmp/log q$chunk vm
 
 	# Holes give their space back.
