@@ -64,6 +64,16 @@ make_empty()
 	DATA=/dev/mapper/$1-data
 }
 
+# new_store NAME META_MB SIZE: open, with a volume "vm" of that size
+new_store()
+{
+	make_empty "$1" "$2"
+	cpblk format "$1" "$META" "$DATA"
+	cpblk open "$META" "$DATA"
+	at_exit cpblk close "$1"
+	cpblk -s "$1" create vm "$3"
+}
+
 # KiB that nobody has, or that hold pages of files.
 memory_left()
 {
@@ -76,11 +86,7 @@ make_mapped()
 {
 	local before
 
-	make_empty "m$1" $((64 + $1 / 5000))
-	cpblk format "m$1" "$META" "$DATA"
-	cpblk open "$META" "$DATA"
-	at_exit cpblk close "m$1"
-	cpblk -s "m$1" create vm 64G
+	new_store "m$1" $((64 + $1 / 5000)) 64G
 	before=$(memory_left)
 	map "$(dev_for "m$1/vm")" "$1"
 	cpblk sync "m$1"
@@ -194,14 +200,10 @@ metadata()
 {
 	local meta data pid bytes chunks
 
-	make_empty metadata 256
+	new_store metadata 256 1G
 	meta=${DEV[meta]#/dev/}
 	data=$(readlink -f "$DATA")
 	data=${data#/dev/}
-	cpblk format metadata "$META" "$DATA"
-	cpblk open "$META" "$DATA"
-	at_exit cpblk close metadata
-	cpblk -s metadata create vm 1G
 	dd if=/dev/zero of="$(dev_for metadata/vm)" bs=1M count=1024 oflag=direct status=none
 	fio --name=bench --filename="$(dev_for metadata/vm)" --eta=never --direct=1 \
 		--ioengine=io_uring --rw=randwrite --bs=4k --iodepth=32 --norandommap \
@@ -231,20 +233,12 @@ histories()
 	local n
 
 	for n in $MANY; do
-		make_empty "h$n" 1024
-		cpblk format "h$n" "$META" "$DATA"
-		cpblk open "$META" "$DATA"
-		at_exit cpblk close "h$n"
-		cpblk -s "h$n" create vm 1G
+		new_store "h$n" 1024 1G
 		many make "h$n" vm "$n" 0
 		tell "INFO $n checkpoints are there"
 	done
 	for n in $FORKS; do
-		make_empty "g$n" 256
-		cpblk format "g$n" "$META" "$DATA"
-		cpblk open "$META" "$DATA"
-		at_exit cpblk close "g$n"
-		cpblk -s "g$n" create vm 1G
+		new_store "g$n" 256 1G
 		many make "g$n" vm 1 0
 		many forks "g$n" vm "$n" f
 		tell "INFO $n forks are there"
