@@ -338,6 +338,7 @@ struct cpblk_disk *cpblk_disk_new(struct cpblk_store *s, struct cpb_volume *v,
 int cpblk_disk_reserve(struct cpblk_disk *d);
 void cpblk_disk_unreserve(struct cpblk_disk *d);
 void cpblk_disk_del(struct cpblk_disk *d);
+void cpblk_disks_del(struct cpblk_store *s);
 void cpblk_disk_sync(struct cpblk_disk *d);
 void cpblk_disk_changed(struct cpblk_disk *d);
 bool cpblk_disk_set_size(struct cpblk_disk *d, u64 bytes);

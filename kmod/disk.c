@@ -7,6 +7,7 @@
  * as anyone has its gendisk, which may be longer than the store; only its
  * names are looked at by then.
  */
+#include <linux/async.h>
 #include <linux/idr.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
@@ -203,16 +204,47 @@ void cpblk_disk_unreserve(struct cpblk_disk *d)
 	mutex_unlock(&d->gd->open_mutex);
 }
 
-/** cpblk_disk_del() - take down a disk that was reserved; @d may be gone then */
-void cpblk_disk_del(struct cpblk_disk *d)
+static void unlist(struct cpblk_disk *d)
 {
 	mutex_lock(&d->store->disks_lock);
 	list_del(&d->list);
 	mutex_unlock(&d->store->disks_lock);
+}
+
+static void take_down(void *data, async_cookie_t cookie)
+{
+	struct cpblk_disk *d = data;
+
 	del_gendisk(d->gd);
 	/* For those who are about to leave the gate. */
 	synchronize_rcu();
 	put_disk(d->gd);
+}
+
+/** cpblk_disk_del() - take down a disk that was reserved; @d may be gone then */
+void cpblk_disk_del(struct cpblk_disk *d)
+{
+	unlist(d);
+	take_down(d, 0);
+}
+
+/**
+ * cpblk_disks_del() - take down all disks of a store, which were reserved
+ * @s: the store
+ *
+ * Side by side: each one has to wait for grace periods, which they then share. One
+ * after the other, ten thousand take minutes.
+ */
+void cpblk_disks_del(struct cpblk_store *s)
+{
+	ASYNC_DOMAIN_EXCLUSIVE(domain);
+	struct cpblk_disk *d;
+
+	while ((d = list_first_entry_or_null(&s->disks, struct cpblk_disk, list))) {
+		unlist(d);
+		async_schedule_domain(take_down, d, &domain);
+	}
+	async_synchronize_full_domain(&domain);
 }
 
 static struct cpblk_disk *find_attached(struct cpblk_store *s, u64 point_id)

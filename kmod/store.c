@@ -223,18 +223,15 @@ static int open_engine(struct cpblk_store *s, char *why)
 
 static void del_disks(struct cpblk_store *s)
 {
-	struct cpblk_disk *d, *next;
+	struct cpblk_disk *d;
 
-	list_for_each_entry_safe(d, next, &s->disks, list) {
-		struct cpb_point *pinned = d->volume ? NULL : d->point;
-
-		cpblk_disk_del(d);
-		if (!pinned)
-			continue;
-		cpb_hold_lists(s->engine);
-		cpb_unpin(pinned);
-		cpb_drop_lists(s->engine);
-	}
+	/* Their I/O has ended when they were reserved. */
+	cpb_hold_lists(s->engine);
+	list_for_each_entry(d, &s->disks, list)
+		if (!d->volume)
+			cpb_unpin(d->point);
+	cpb_drop_lists(s->engine);
+	cpblk_disks_del(s);
 }
 
 /* Nobody can open them any more; NULL, or the one that is in use. */
