@@ -91,3 +91,9 @@ bool cpblk_cache_take(struct cpblk_store *s)
 	/* A full barrier: the flush comes later. */
 	return xchg(&s->cache.dirty, false);
 }
+
+/** cpblk_cache_clean() - would a flush of the data device do nothing? Any context. */
+bool cpblk_cache_clean(struct cpblk_store *s)
+{
+	return !READ_ONCE(s->cache.dirty) || !bdev_write_cache(s->data.bdev);
+}

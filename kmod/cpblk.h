@@ -95,6 +95,23 @@ struct cpblk_cache {
 };
 
 /**
+ * struct cpblk_alone - a FLUSH that waits for nothing but one block of the journal
+ *
+ * Belongs to who has called cpb_flush_begin().
+ *
+ * @io: it
+ * @bio: writes the block
+ * @bvec: the block
+ * @start_ns: when it began
+ */
+struct cpblk_alone {
+	struct cpblk_io *io;
+	struct bio bio;
+	struct bio_vec bvec;
+	u64 start_ns;
+};
+
+/**
  * struct cpblk_store - an open store
  * @list: on the list of stores
  * @serial: place in that list, never used twice
@@ -147,6 +164,7 @@ struct cpblk_store {
 	DECLARE_HASHTABLE(partial_hash, CPBLK_PARTIAL_BITS);
 	spinlock_t flush_lock;
 	struct list_head flushes;
+	struct cpblk_alone alone;
 
 	struct workqueue_struct *read_wq, *write_wq, *end_wq, *partial_wq;
 	struct workqueue_struct *flush_wq, *commit_wq, *reap_wq;
@@ -267,6 +285,7 @@ int cpblk_refuse(char *why, int err, const char *fmt, ...);
 extern const struct cpb_ops cpblk_engine_ops;
 
 void cpblk_set_discards(struct cpblk_store *s);
+void cpblk_write_alone(struct cpblk_store *s, const struct cpb_vec *vec);
 void cpblk_store_error(struct cpblk_store *s, const struct cpb_status *st,
 		       char text[CPBLK_ERROR_LEN]);
 
@@ -314,6 +333,7 @@ void cpblk_submit_held(struct bio *bio);
 int cpblk_unmap(struct cpb_volume *v, u64 vchunk, u64 len);
 void cpblk_piece_done(struct cpblk_piece *p, blk_status_t status);
 void cpblk_flush_work(struct work_struct *work);
+void cpblk_alone_done(struct cpblk_store *s, int ret);
 int cpblk_io_init(struct cpblk_store *s);
 void cpblk_io_exit(struct cpblk_store *s);
 
@@ -324,6 +344,7 @@ void cpblk_cache_abort(struct cpblk_store *s, const struct cpb_run *run);
 blk_opf_t cpblk_cache_opf(struct cpblk_store *s, bool fua);
 void cpblk_cache_asked(struct cpblk_store *s, unsigned int nr);
 bool cpblk_cache_take(struct cpblk_store *s);
+bool cpblk_cache_clean(struct cpblk_store *s);
 
 /* ---- partial.c: writes of less than a chunk ---- */
 

@@ -166,6 +166,48 @@ void cpblk_flush_work(struct work_struct *work)
 	trace_cpblk_flush(s->serial, nr, ktime_get_ns() - start, ret);
 }
 
+/*
+ * A FLUSH of one who is alone and has written with FUA: one write to the journal,
+ * which goes from here, without a worker that would have to be waited for. False:
+ * it is for the worker.
+ */
+static bool flush_alone(struct cpblk_io *io)
+{
+	struct cpblk_store *s = io->disk->store;
+	struct cpb_vec vec;
+	int ret;
+
+	/* The worker makes one write for all who wait. Sending it may wait. */
+	if (!list_empty_careful(&s->flushes) || io->bio->bi_opf & REQ_NOWAIT)
+		return false;
+	ret = cpb_flush_begin(s->engine, &vec);
+	if (ret < 0)
+		return false;
+	cpblk_cache_asked(s, 1);
+	if (ret) {
+		io_end(io);
+		return true;
+	}
+	s->alone.io = io;
+	s->alone.start_ns = ktime_get_ns();
+	cpblk_write_alone(s, &vec);
+	return true;
+}
+
+/** cpblk_alone_done() - the block is durable, or @ret is an error; any context */
+void cpblk_alone_done(struct cpblk_store *s, int ret)
+{
+	struct cpblk_io *io = s->alone.io;
+	struct bio *bio = io->bio;
+
+	trace_cpblk_flush(s->serial, 1, ktime_get_ns() - s->alone.start_ns, ret);
+	bio->bi_status = errno_to_blk_status(ret);
+	bio_put(&io->first.clone);
+	/* From here on the next one may begin, or the store be closed. */
+	cpb_flush_end(s->engine, ret);
+	bio_endio(bio);
+}
+
 /* ---- Pieces ---- */
 
 /*
@@ -752,7 +794,8 @@ void cpblk_submit_bio(struct bio *bio)
 		io_fail(io, BLK_STS_IOERR);
 		io_end(io);
 	} else if (io->preflush) {
-		io_flush(io);
+		if (gated || !flush_alone(io))
+			io_flush(io);
 	} else {
 		io_run(io);
 	}

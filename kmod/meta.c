@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * How the engine reaches its two devices: blocks of metadata, flushes, the data
- * device's label, and discards. Everything here waits for its I/O, in process context.
+ * device's label, and discards. Everything here waits for its I/O, in process context;
+ * but for the block of a FLUSH that is alone.
  *
  * Writing metadata is what memory may be waiting for, so nothing allocates
  * without a reserve, and nothing below may start I/O to find memory.
  */
-#include <linux/sched/mm.h>
+#include <linux/blk-cgroup.h>
+#include <linux/ioprio.h>
 #include <linux/ktime.h>
+#include <linux/sched/mm.h>
 #include <linux/sizes.h>
 
 #include "cpblk.h"
@@ -132,6 +135,11 @@ static int flush_data(void *ctx)
 	return cpblk_cache_take(s) ? flush(s, s->data.bdev) : 0;
 }
 
+static bool data_clean(void *ctx)
+{
+	return cpblk_cache_clean(ctx);
+}
+
 /* How many from @vec on are neighbours on the device. */
 static unsigned int neighbours(const struct cpb_vec *vec, unsigned int nr)
 {
@@ -209,6 +217,38 @@ static int write_blocks(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 	return ret;
 }
 
+static void alone_end_io(struct bio *bio)
+{
+	struct cpblk_store *s = bio->bi_private;
+	int ret = noted(s, s->meta.bdev, blk_status_to_errno(bio->bi_status));
+
+	bio_uninit(bio);
+	cpblk_alone_done(s, ret);
+}
+
+/**
+ * cpblk_write_alone() - write the block that cpb_flush_begin() gave
+ * @s: the store
+ * @vec: the block
+ *
+ * Does not wait: cpblk_alone_done() is called when it is durable.
+ */
+void cpblk_write_alone(struct cpblk_store *s, const struct cpb_vec *vec)
+{
+	struct bio *bio = &s->alone.bio;
+
+	bio_init(bio, s->meta.bdev, &s->alone.bvec, 1,
+		 REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);
+	/* Others wait for it: whoever is throttled, or has a low priority, it is not. */
+	bio_associate_blkg_from_css(bio, blkcg_root_css);
+	bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, IOPRIO_BE_NORM);
+	bio->bi_iter.bi_sector = block_sector(vec->block);
+	bio->bi_private = s;
+	bio->bi_end_io = alone_end_io;
+	add_block(bio, vec->data);
+	submit_bio(bio);
+}
+
 /*
  * A failure is no failure of the store: what was to be forgotten is still there,
  * and nobody reads it.
@@ -261,6 +301,7 @@ const struct cpb_ops cpblk_engine_ops = {
 	.read = read_block,
 	.write = write_blocks,
 	.flush_data = flush_data,
+	.data_clean = data_clean,
 	.label = label,
 	.discard = discard,
 	.kick = cpblk_kick,

@@ -381,7 +381,7 @@ static int flush(struct cpb_store *s)
 
 	if (err)
 		return cpb_break(s, err, "can't flush the metadata device", ~0ULL);
-	port_mutex_lock(&s->log_io);
+	port_sem_lock(&s->log_io);
 	if (s->broken) {
 		err = -EROFS;
 	} else {
@@ -389,7 +389,7 @@ static int flush(struct cpb_store *s)
 		if (err)
 			cpb_break(s, err, "can't flush the data device", ~0ULL);
 	}
-	port_mutex_unlock(&s->log_io);
+	port_sem_unlock(&s->log_io);
 	return err;
 }
 

@@ -65,6 +65,8 @@ struct cpb_discard {
  *	what @flags asks for; returns when all are complete; sleeps. Two calls
  *	may run at once. Runs of neighbouring blocks are worth merging.
  * @flush_data: make all data writes that have completed durable; sleeps
+ * @data_clean: are all data writes that have completed durable? Any context. NULL:
+ *	that is not known
  * @label: read (or write) the data device's first block; sleeps
  * @discard: forget what @nr pieces of the data device hold; returns when that is
  *	over; sleeps. NULL: cpb_set_discards() is without effect.
@@ -76,6 +78,7 @@ struct cpb_ops {
 	int (*write)(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 		     unsigned int flags);
 	int (*flush_data)(void *ctx);
+	bool (*data_clean)(void *ctx);
 	int (*label)(void *ctx, void *data, bool write);
 	int (*discard)(void *ctx, const struct cpb_discard *piece, unsigned int nr);
 	void (*kick)(void *ctx, unsigned int why);
@@ -430,6 +433,27 @@ int cpb_prepare(struct cpb_volume *v, u64 vchunk, u64 len);
  * one: then it fails too if the data device can't be flushed.
  */
 int cpb_flush(struct cpb_store *s);
+
+/**
+ * cpb_flush_begin() - cpb_flush() in two halves, if it takes no more than one block
+ * @s: the store
+ * @vec: the block, which the caller writes with FUA. When that is complete,
+ *	cpb_flush_end() must be called; until then the block stays as it is.
+ *
+ * For who must not wait for I/O. Any context but of interrupts.
+ *
+ * Return: 0; 1: there is nothing to do; -EAGAIN: it takes cpb_flush().
+ */
+int cpb_flush_begin(struct cpb_store *s, struct cpb_vec *vec);
+
+/**
+ * cpb_flush_end() - the block of cpb_flush_begin() is written
+ * @s: the store
+ * @err: or that has failed
+ *
+ * Any context.
+ */
+void cpb_flush_end(struct cpb_store *s, int err);
 
 /** cpb_commit() - write the trees back: one transaction  [sleeps] */
 int cpb_commit(struct cpb_store *s);

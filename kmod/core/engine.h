@@ -11,7 +11,8 @@
  *   commit  (sleeps) one transaction is being written at a time
  *   meta    (sleeps) dead tree, tables, bitmaps: whatever only works in
  *           process context; not held while a transaction's blocks are written
- *   log_io  (sleeps) the journal's head: one batch is being written at a time
+ *   log_io  (sleeps) the journal's head: one batch is being written at a time. A
+ *           semaphore: what ends a batch may be its completion
  *   lock    (any context) the tree lock: all maps, all points, the running
  *           transaction, the journal's records in memory
  *   space.claims, cpu lock, space.lock (any context, in this order) free chunks
@@ -421,6 +422,9 @@ struct cpb_log {
 	struct cpb_log_place first[2];	/* of transactions, by number & 1; log_io */
 	u64 tail;		/* head.written where replay would begin; log_io */
 	struct cpb_vec vec[CPB_BATCH_BLOCKS]; /* log_io */
+	struct cpb_buf out;	/* what is being written; log_io */
+	u64 end;		/* lsn behind it; log_io */
+	unsigned int nr_segs, nr_blocks; /* in the batch that is; log_io */
 	bool joining, joined;	/* cpb_log_join(); the tree lock */
 };
 
@@ -432,7 +436,8 @@ struct cpb_store {
 	int broken;
 	char error[CPB_ERROR_LEN];
 
-	port_mutex_t cost, lists, commit, meta, log_io;
+	port_mutex_t cost, lists, commit, meta;
+	port_sem_t log_io;
 	port_lock_t lock;
 
 	u8 uuid[CPB_UUID_LEN];

@@ -186,17 +186,18 @@ static unsigned int batch_segs(struct cpb_buf *out, size_t *bytes)
 	return some;
 }
 
-/* Write segments from the front of @out: one batch. log_io is held. */
-static int write_batch(struct cpb_store *s, struct cpb_buf *out, unsigned int flags)
+/* Make a batch of segments from the front of what is to be written. log_io is held. */
+static int make_batch(struct cpb_store *s)
 {
 	struct cpb_log *log = &s->log;
-	struct cpb_seg *seg = list_first_entry(&out->segs, struct cpb_seg, list);
+	struct cpb_seg *seg = list_first_entry(&log->out.segs, struct cpb_seg, list);
 	struct cpb_disk_batch *b = log->vec[0].data;
-	u64 txn = seg->txn;
 	size_t bytes, at = sizeof(*b);
-	unsigned int blocks, i, nr = batch_segs(out, &bytes);
+	unsigned int blocks, i;
+	u64 txn = seg->txn;
 	int err;
 
+	log->nr_segs = batch_segs(&log->out, &bytes);
 	blocks = DIV_ROUND_UP(sizeof(*b) + bytes, CPB_BLOCK_SIZE);
 	err = batch_place(log, blocks, txn);
 	if (err)
@@ -204,8 +205,7 @@ static int write_batch(struct cpb_store *s, struct cpb_buf *out, unsigned int fl
 
 	memset(log->vec[blocks - 1].data, 0, CPB_BLOCK_SIZE);
 	memset(b, 0, sizeof(*b));
-	seg = list_first_entry(&out->segs, struct cpb_seg, list);
-	for (i = 0; i < nr; i++, seg = list_next_entry(seg, list))
+	for (i = 0; i < log->nr_segs; i++, seg = list_next_entry(seg, list))
 		at = batch_add(log, at, seg->word, seg->used * sizeof(u64));
 	for (i = 0; i < blocks; i++)
 		log->vec[i].block = log->start + log->head.block + i;
@@ -218,63 +218,90 @@ static int write_batch(struct cpb_store *s, struct cpb_buf *out, unsigned int fl
 	b->bytes = cpu_to_le32(bytes);
 	b->blocks = cpu_to_le32(blocks);
 	b->h.crc = cpu_to_le32(batch_crc(log->vec, blocks));
+	log->nr_blocks = blocks;
+	return 0;
+}
 
-	err = s->ops->write(s->ctx, log->vec, blocks, flags);
+/* The batch is written, or that has failed. log_io is held. */
+static int end_batch(struct cpb_store *s, int err)
+{
+	struct cpb_log *log = &s->log;
+	struct cpb_disk_batch *b = log->vec[0].data;
+	struct cpb_seg *seg;
+
 	if (err)
 		return cpb_break(s, err, "can't write the journal",
 				 log->vec[0].block);
-	log->head.block += blocks;
-	log->head.written += blocks;
+	log->head.block += log->nr_blocks;
+	log->head.written += log->nr_blocks;
 	log->head.link = le32_to_cpu(b->h.crc);
 	log->head.seq++;
 	s->nr_log_writes++;
-	s->nr_log_blocks += blocks;
-	while (nr--) {
-		seg = list_first_entry(&out->segs, struct cpb_seg, list);
+	s->nr_log_blocks += log->nr_blocks;
+	for (; log->nr_segs; log->nr_segs--) {
+		seg = list_first_entry(&log->out.segs, struct cpb_seg, list);
 		list_del(&seg->list);
-		out->words -= seg->used;
+		log->out.words -= seg->used;
 		port_free_block(seg);
 	}
 	return 0;
 }
 
+/* Every record that there is, is to be written; log_io is held. */
+static void take_records(struct cpb_store *s)
+{
+	unsigned long flags;
+
+	cpb_buf_init(&s->log.out);
+	flags = port_lock(&s->lock);
+	cpb_buf_splice(&s->log.buf, &s->log.out);
+	s->log.end = s->log.lsn;
+	port_unlock(&s->lock, flags);
+}
+
+/* All of them are durable, or @err; log_io is held. */
+static void end_records(struct cpb_store *s, int err)
+{
+	struct cpb_log *log = &s->log;
+	unsigned long flags;
+
+	flags = port_lock(&s->lock);
+	if (!err && log->durable < log->end)
+		log->durable = log->end;
+	/* What found no room goes back in front of what came meanwhile. */
+	cpb_buf_splice(&log->buf, &log->out);
+	cpb_buf_splice(&log->out, &log->buf);
+	port_unlock(&s->lock, flags);
+	if (log->head.written - log->tail > log->blocks / 2)
+		s->ops->kick(s->ctx, CPB_KICK_COMMIT);
+}
+
 /* Make every record that there is durable; log_io is held. */
 static int write_out(struct cpb_store *s)
 {
-	unsigned int extra = CPB_WRITE_FLUSH_DATA;
-	struct cpb_buf out, *buf = &s->log.buf;
-	unsigned long flags;
-	u64 end;
+	unsigned int flags = CPB_WRITE_FLUSH_DATA | CPB_WRITE_FUA;
+	struct cpb_log *log = &s->log;
 	int err = 0;
 
 	/* Whoever held the lock before may have failed: see flush() in commit.c. */
 	if (s->broken)
 		return -EROFS;
 	WRITE_ONCE(s->write_failed, false);
-	cpb_buf_init(&out);
-	flags = port_lock(&s->lock);
-	cpb_buf_splice(buf, &out);
-	end = s->log.lsn;
-	port_unlock(&s->lock, flags);
-
-	if (list_empty(&out.segs)) {
+	take_records(s);
+	if (list_empty(&log->out.segs)) {
 		err = s->ops->flush_data(s->ctx);
 		if (err)
 			cpb_break(s, err, "can't flush the data device", ~0ULL);
 	}
-	while (!err && !list_empty(&out.segs)) {
-		err = write_batch(s, &out, extra | CPB_WRITE_FUA);
-		extra = 0;
+	while (!err && !list_empty(&log->out.segs)) {
+		err = make_batch(s);
+		if (err)
+			break;
+		err = s->ops->write(s->ctx, log->vec, log->nr_blocks, flags);
+		err = end_batch(s, err);
+		flags = CPB_WRITE_FUA;
 	}
-	flags = port_lock(&s->lock);
-	if (!err && s->log.durable < end)
-		s->log.durable = end;
-	/* What found no room goes back in front of what came meanwhile. */
-	cpb_buf_splice(buf, &out);
-	cpb_buf_splice(&out, buf);
-	port_unlock(&s->lock, flags);
-	if (s->log.head.written - s->log.tail > s->log.blocks / 2)
-		s->ops->kick(s->ctx, CPB_KICK_COMMIT);
+	end_records(s, err);
 	return err;
 }
 
@@ -307,9 +334,9 @@ int cpb_flush(struct cpb_store *s)
 			return -EROFS;
 		if (done)
 			return 0;
-		port_mutex_lock(&s->log_io);
+		port_sem_lock(&s->log_io);
 		err = flushed(s, want) ? 0 : write_out(s);
-		port_mutex_unlock(&s->log_io);
+		port_sem_unlock(&s->log_io);
 		if (err != -ENOSPC)
 			return err;
 		/* The journal is full: a transaction makes it all durable too. */
@@ -322,16 +349,74 @@ int cpb_flush(struct cpb_store *s)
 	}
 }
 
+/* Do the records that were taken make one batch of one block? */
+static bool one_block(struct cpb_log *log)
+{
+	size_t bytes;
+
+	if (list_empty(&log->out.segs))
+		return false;
+	batch_segs(&log->out, &bytes);
+	return bytes == log->out.words * sizeof(u64) &&
+	       sizeof(struct cpb_disk_batch) + bytes <= CPB_BLOCK_SIZE;
+}
+
+/* Make a batch of one block of all records, if that is enough and their data is durable. */
+static int begin_alone(struct cpb_store *s)
+{
+	int err = -EAGAIN;
+
+	take_records(s);
+	/* Looked at after the records were taken: their data was complete before. */
+	if (one_block(&s->log) && s->ops->data_clean(s->ctx))
+		err = make_batch(s);
+	if (err)
+		end_records(s, err);
+	return err;
+}
+
+int cpb_flush_begin(struct cpb_store *s, struct cpb_vec *vec)
+{
+	unsigned long flags;
+	int err = -EAGAIN;
+	bool done;
+
+	if (!s->writable)
+		return 1;
+	flags = port_lock(&s->lock);
+	done = flushed(s, s->log.lsn);
+	port_unlock(&s->lock, flags);
+	if (done && !s->broken)
+		return 1;
+	if (!s->ops->data_clean || !port_sem_trylock(&s->log_io))
+		return -EAGAIN;
+	/* After a failed write the device has to be asked: see flushed(). */
+	if (!s->broken && !READ_ONCE(s->write_failed))
+		err = begin_alone(s);
+	if (err) {
+		port_sem_unlock(&s->log_io);
+		return -EAGAIN;
+	}
+	*vec = s->log.vec[0];
+	return 0;
+}
+
+void cpb_flush_end(struct cpb_store *s, int err)
+{
+	end_records(s, end_batch(s, err));
+	port_sem_unlock(&s->log_io);
+}
+
 /* ---- Together with transactions ---- */
 
 /** cpb_log_tail() - where replay on top of transaction @txn begins  [sleeps] */
 void cpb_log_tail(struct cpb_store *s, u64 txn, struct cpb_log_place *tail)
 {
-	port_mutex_lock(&s->log_io);
+	port_sem_lock(&s->log_io);
 	*tail = s->log.first[(txn + 1) & 1];
 	if (tail->txn != txn + 1)
 		*tail = s->log.head;
-	port_mutex_unlock(&s->log_io);
+	port_sem_unlock(&s->log_io);
 }
 
 /**
@@ -349,7 +434,7 @@ void cpb_log_done(struct cpb_store *s, u64 txn, u64 lsn,
 	struct cpb_buf gone;
 
 	cpb_buf_init(&gone);
-	port_mutex_lock(&s->log_io);
+	port_sem_lock(&s->log_io);
 	s->log.tail = tail->written;
 	flags = port_lock(&s->lock);
 	list_for_each_entry_safe(seg, next, &s->log.buf.segs, list) {
@@ -361,7 +446,7 @@ void cpb_log_done(struct cpb_store *s, u64 txn, u64 lsn,
 	if (s->log.durable < lsn)
 		s->log.durable = lsn;
 	port_unlock(&s->lock, flags);
-	port_mutex_unlock(&s->log_io);
+	port_sem_unlock(&s->log_io);
 	cpb_buf_drop(&gone);
 }
 

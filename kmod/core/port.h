@@ -24,6 +24,7 @@
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/semaphore.h>
 #include <linux/percpu-refcount.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -55,6 +56,14 @@ typedef struct mutex port_mutex_t;
 #define port_mutex_trylock(m)	mutex_trylock(m)
 #define port_mutex_unlock(m)	mutex_unlock(m)
 #define port_mutex_destroy(m)	mutex_destroy(m)
+
+/* As a mutex, but who gives it back is not who took it, and may not sleep. */
+typedef struct semaphore port_sem_t;
+#define port_sem_init(m)	sema_init(m, 1)
+#define port_sem_lock(m)	down(m)
+#define port_sem_trylock(m)	(!down_trylock(m))
+#define port_sem_unlock(m)	up(m)
+#define port_sem_destroy(m)	((void)(m))
 
 /* A sequence count; its writers hold a port_lock_t. */
 typedef seqcount_t port_seq_t;

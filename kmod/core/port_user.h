@@ -14,6 +14,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -185,6 +186,13 @@ typedef pthread_mutex_t port_mutex_t;
 #define port_mutex_trylock(m)	(!pthread_mutex_trylock(m))
 #define port_mutex_unlock(m)	((void)pthread_mutex_unlock(m))
 #define port_mutex_destroy(m)	((void)pthread_mutex_destroy(m))
+
+typedef sem_t port_sem_t;
+#define port_sem_init(m)	sem_init(m, 0, 1)
+#define port_sem_lock(m)	do { } while (sem_wait(m))
+#define port_sem_trylock(m)	(!sem_trywait(m))
+#define port_sem_unlock(m)	((void)sem_post(m))
+#define port_sem_destroy(m)	((void)sem_destroy(m))
 
 typedef int port_wait_t;
 #define port_wait_init(w)	((void)(w))

@@ -31,7 +31,7 @@ struct cpb_store *cpb_store_new(const struct cpb_ops *ops, void *ctx)
 	port_mutex_init(&s->lists);
 	port_mutex_init(&s->commit);
 	port_mutex_init(&s->meta);
-	port_mutex_init(&s->log_io);
+	port_sem_init(&s->log_io);
 	port_lock_init(&s->lock);
 	port_lock_init(&s->blocks.lock);
 	INIT_LIST_HEAD(&s->work);
@@ -80,7 +80,7 @@ void cpb_store_free(struct cpb_store *s)
 	port_mutex_destroy(&s->lists);
 	port_mutex_destroy(&s->commit);
 	port_mutex_destroy(&s->meta);
-	port_mutex_destroy(&s->log_io);
+	port_sem_destroy(&s->log_io);
 	port_free(s);
 }
 
@@ -372,6 +372,8 @@ int cpb_close(struct cpb_store *s)
 
 	if (!err && s->writable)
 		err = cpb_commit(s);
+	/* Who has begun a flush may be about to end it. */
+	port_sem_lock(&s->log_io);
 	cpb_store_free(s);
 	return err;
 }

@@ -57,8 +57,8 @@ struct world {
 };
 
 static struct {
-	u64 seed, step, states, budget, violations, points, discarded;
-	bool reap, rare_flush, again, reclaim;
+	u64 seed, step, states, budget, violations, points, discarded, alone;
+	bool reap, rare_flush, fua, again, reclaim;
 	unsigned int steps;
 	const char *program;
 } run;
@@ -305,7 +305,7 @@ static void one_more(struct second *sec, struct cpb_store *s, struct disk *d)
 	sec->world.hash = sec->hash;
 	sec->world.acked = 0;
 	sec->world.nr = 1;
-	disk_write_chunk(d, r.chunk, content[at]);
+	disk_write_chunk(d, r.chunk, content[at], false);
 	while ((err = cpb_write_end(v, at, &r, NULL)) == -EAGAIN)
 		must(cpb_prepare(v, at, 1), "prepare");
 	must(err, "write_end");
@@ -390,48 +390,34 @@ static void acked(struct world *w, u64 nr)
 		w->acked = nr;
 }
 
-static void do_flush(struct world *w)
+/* What was taken is written, and is at @at from now on. */
+static void put_run(struct world *w, int v, u64 at, const struct cpb_run *r, bool fua)
 {
-	u64 nr = w->nr;
+	u64 i;
+	int err;
 
-	must(cpb_flush(w->s), "flush");
-	acked(w, nr);
-}
-
-static void do_commit(struct world *w)
-{
-	u64 nr = w->nr;
-
-	must(cpb_commit(w->s), "commit");
-	acked(w, nr);
-	cpb_release(w->s);
-}
-
-static void do_trim(struct world *w)
-{
-	int err = cpb_trim(w->s);
-
-	must(err < 0 ? err : 0, "trim");
+	for (i = 0; i < r->len; i++)
+		disk_write_chunk(&w->disk, r->chunk + i, w->next_content + i, fua);
+	for (i = 0; i < r->len; i++)
+		w->head[v].content[at + i] = w->next_content++;
+	will_be(w);
+	while ((err = cpb_write_end(w->volume[v], at, r, NULL)) == -EAGAIN)
+		must(cpb_prepare(w->volume[v], at, r->len), "prepare");
+	must(err, "write_end");
 }
 
 static void do_write(struct world *w, int v, u64 at, u64 len)
 {
+	bool fua = run.fua || rnd(&w->seed, 4);
+
 	while (len) {
 		struct cpb_run r;
-		u64 i;
 		int err;
 
 		while ((err = cpb_write_begin(w->s, 0, len, &r)) == -EAGAIN)
 			must(cpb_write_wait(w->s), "write_wait");
 		must(err, "write_begin");
-		for (i = 0; i < r.len; i++)
-			disk_write_chunk(&w->disk, r.chunk + i, w->next_content + i);
-		for (i = 0; i < r.len; i++)
-			w->head[v].content[at + i] = w->next_content++;
-		will_be(w);
-		while ((err = cpb_write_end(w->volume[v], at, &r, NULL)) == -EAGAIN)
-			must(cpb_prepare(w->volume[v], at, r.len), "prepare");
-		must(err, "write_end");
+		put_run(w, v, at, &r, fua);
 		at += r.len;
 		len -= r.len;
 	}
@@ -449,6 +435,64 @@ static void do_discard(struct world *w, int v, u64 at, u64 len)
 			err = cpb_prepare(w->volume[v], at, 1);
 		must(err, "unmap");
 	}
+}
+
+static int pick(struct world *w, const struct map *maps, int nr)
+{
+	int i = rnd(&w->seed, nr), n;
+
+	for (n = 0; n < nr; n++, i = (i + 1) % nr)
+		if (maps[i].id)
+			return i;
+	return -1;
+}
+
+/* While the journal's block is under way: what waits for nobody, and is no part of it. */
+static void beside(struct world *w)
+{
+	int v = pick(w, w->head, VOLUMES);
+	u64 at = rnd(&w->seed, SIZE);
+	struct cpb_run r;
+
+	if (v < 0 || rnd(&w->seed, 2))
+		return;
+	if (!rnd(&w->seed, 3))
+		do_discard(w, v, at, 1);
+	else if (!cpb_write_begin(w->s, 0, 1, &r))
+		put_run(w, v, at, &r, rnd(&w->seed, 2));
+}
+
+static void do_flush(struct world *w)
+{
+	u64 nr = w->nr;
+	struct cpb_vec vec;
+	int err;
+
+	err = cpb_flush_begin(w->s, &vec);
+	if (err == -EAGAIN) {
+		must(cpb_flush(w->s), "flush");
+	} else if (!err) {
+		beside(w);
+		cpb_flush_end(w->s, disk_ops.write(&w->disk, &vec, 1, CPB_WRITE_FUA));
+		run.alone++;
+	}
+	acked(w, nr);
+}
+
+static void do_commit(struct world *w)
+{
+	u64 nr = w->nr;
+
+	must(cpb_commit(w->s), "commit");
+	acked(w, nr);
+	cpb_release(w->s);
+}
+
+static void do_trim(struct world *w)
+{
+	int err = cpb_trim(w->s);
+
+	must(err < 0 ? err : 0, "trim");
 }
 
 static const u8 uuid[CPB_UUID_LEN] = "uuid";
@@ -511,16 +555,6 @@ static void do_fork(struct world *w, int p, unsigned int most)
 	for (i = 0; i < many; i++)
 		w->volume[to[i]] = made[i];
 	acked(w, nr);
-}
-
-static int pick(struct world *w, const struct map *maps, int nr)
-{
-	int i = rnd(&w->seed, nr), n;
-
-	for (n = 0; n < nr; n++, i = (i + 1) % nr)
-		if (maps[i].id)
-			return i;
-	return -1;
 }
 
 /* The ID that the next checkpoint will get is the store's counter. */
@@ -853,6 +887,7 @@ static void one_history(u64 seed, unsigned int steps)
 	run.seed = seed;
 	run.reap = seed & 1;
 	run.rare_flush = seed % 3 == 0;
+	run.fua = seed % 2 == 0;
 	w->seed = mix(seed, 7) | 1;
 	w->next_content = 1;
 	disk_init(&w->disk, META_BLOCKS, CHUNKS);
@@ -945,6 +980,8 @@ int main(int argc, char **argv)
 	       (unsigned long long)points);
 	printf("FIGURE %scrash_discarded %llu\n", run.reclaim ? "reclaim_" : "",
 	       (unsigned long long)run.discarded);
+	printf("FIGURE %scrash_flushes_alone %llu\n", run.reclaim ? "reclaim_" : "",
+	       (unsigned long long)run.alone);
 	printf("FIGURE %scrash_violations %llu\n", run.reclaim ? "reclaim_" : "",
 	       (unsigned long long)run.violations);
 	return run.violations ? 1 : 0;

@@ -115,6 +115,17 @@ static int disk_flush_data(void *ctx)
 	return 0;
 }
 
+static bool disk_data_clean(void *ctx)
+{
+	const struct disk *d = ctx;
+	unsigned int i;
+
+	for (i = 0; i < d->nr; i++)
+		if (!d->cache[i].data)
+			return false;
+	return true;
+}
+
 static int disk_label(void *ctx, void *data, bool write)
 {
 	struct disk *d = ctx;
@@ -167,19 +178,35 @@ const struct cpb_ops disk_ops = {
 	.read = disk_read,
 	.write = disk_write,
 	.flush_data = disk_flush_data,
+	.data_clean = disk_data_clean,
 	.label = disk_label,
 	.discard = disk_discard,
 	.kick = disk_kick,
 	.now = disk_now,
 };
 
-void disk_write_chunk(struct disk *d, u64 chunk, u64 content)
+/* What was written to this chunk before can't come after what is durable now. */
+static void forget_chunk(struct disk *d, u64 chunk)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < d->nr; i++)
+		if (d->cache[i].data || d->cache[i].addr != chunk)
+			d->cache[n++] = d->cache[i];
+	d->nr = n;
+}
+
+void disk_write_chunk(struct disk *d, u64 chunk, u64 content, bool fua)
 {
 	d->data[chunk] = content;
 	cache_add(d, chunk, NULL, content);
 	d->writes++;
 	if (d->on_write)
 		d->on_write(d, d->arg);
+	if (fua) {
+		forget_chunk(d, chunk);
+		d->stable_data[chunk] = content;
+	}
 }
 
 u64 disk_data_bytes(const struct disk *d)

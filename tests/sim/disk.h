@@ -51,7 +51,7 @@ u64 disk_data_bytes(const struct disk *d);
 
 /** disk_discards() - have the store on it discard what is free */
 void disk_discards(struct disk *d, struct cpb_store *s);
-void disk_write_chunk(struct disk *d, u64 chunk, u64 content);
+void disk_write_chunk(struct disk *d, u64 chunk, u64 content, bool fua);
 
 /**
  * disk_cut() - a new disk, as @from is after a power cut

@@ -412,7 +412,7 @@ void model_step(struct model *m)
 		cr_assert_geq(cpb_reap(m->s), 0);
 		break;
 	case 18:
-		ok(cpb_flush(m->s));
+		ok(sim_flush(&m->disk, m->s, model_random(m, 2)));
 		break;
 	case 19:
 		cpb_release(m->s);

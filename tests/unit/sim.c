@@ -78,6 +78,14 @@ static int sim_flush_data(void *ctx)
 	return 0;
 }
 
+/* As if all was written with FUA. */
+static bool sim_data_clean(void *ctx)
+{
+	struct sim *d = ctx;
+
+	return d->clean;
+}
+
 static int sim_label(void *ctx, void *data, bool write)
 {
 	struct sim *d = ctx;
@@ -142,6 +150,7 @@ const struct cpb_ops sim_ops = {
 	.read = sim_read,
 	.write = sim_write,
 	.flush_data = sim_flush_data,
+	.data_clean = sim_data_clean,
 	.label = sim_label,
 	.discard = sim_discard,
 	.kick = sim_kick,
@@ -219,6 +228,24 @@ struct cpb_store *sim_open(struct sim *d)
 			 (CPB_DATA_START + (d->first << d->chunk_shift)) %
 			 (d->unit << d->chunk_shift), d->most << d->chunk_shift);
 	return s;
+}
+
+int sim_flush(struct sim *d, struct cpb_store *s, bool clean)
+{
+	struct cpb_vec vec;
+	int err;
+
+	d->clean = clean;
+	err = cpb_flush_begin(s, &vec);
+	d->clean = false;
+	if (err == -EAGAIN)
+		return cpb_flush(s);
+	if (err)
+		return 0;
+	err = sim_write(d, &vec, 1, CPB_WRITE_FUA);
+	cpb_flush_end(s, err);
+	d->alone++;
+	return err;
 }
 
 void sim_idle(struct cpb_store *s)

@@ -27,6 +27,8 @@ struct sim {
 	u64 unit, first, most;
 	u64 discards, discarded;	/* pieces, chunks */
 	u64 largest;			/* batch, chunks */
+	bool clean;			/* no data to flush: cpb_flush_begin() */
+	u64 alone;			/* flushes in two halves */
 	void (*on_discard)(void *arg);	/* called before the chunks are lost, once */
 	void *on_discard_arg;
 	void (*on_flush)(void *arg);	/* called before a flush of data, once */
@@ -53,6 +55,9 @@ void sim_format(struct sim *d);
 
 /** sim_open() - open it, or the test fails */
 struct cpb_store *sim_open(struct sim *d);
+
+/** sim_flush() - cpb_flush(); @clean: as if all was written with FUA, in two halves if it can be */
+int sim_flush(struct sim *d, struct cpb_store *s, bool clean);
 
 /** sim_idle() - do all that is to be done in the background */
 void sim_idle(struct cpb_store *s);

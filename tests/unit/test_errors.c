@@ -116,7 +116,7 @@ static int step(struct run *r, unsigned int i)
 	case 4:
 		return all_durable(r, cpb_snap(r->s, &r->v, 1, NULL, "", 0, NULL, NULL));
 	case 5:
-		return all_durable(r, cpb_flush(r->s));
+		return all_durable(r, sim_flush(&r->disk, r->s, i % 20 == 5));
 	case 6:
 		p = oldest(r);
 		snprintf(name, sizeof(name), "fork%u", i);
@@ -309,12 +309,53 @@ Test(errors, flush_after_failed_write)
 	cr_assert_eq(r.disk.flushes, flushes, "there was nothing to flush");
 	cr_assert_eq(cpb_write_begin(r.s, 0, 1, &run), 0);
 	cpb_write_abort(r.s, &run);
-	cr_assert_eq(cpb_flush(r.s), 0);
+	/* Whatever has FUA: the block would not tell. */
+	cr_assert_eq(sim_flush(&r.disk, r.s, true), 0);
+	cr_assert_eq(r.disk.alone, 0);
 	cr_assert_eq(r.disk.flushes, flushes + 1);
 	cr_assert_eq(cpb_write_begin(r.s, 0, 1, &run), 0);
 	cpb_write_abort(r.s, &run);
 	r.disk.fail_flush = 0;
 	cr_assert_eq(cpb_flush(r.s), -EIO);
+	cr_assert_neq(cpb_close(r.s), 0);
+	reopen(&r);
+	end(&r);
+}
+
+/* What was written with FUA needs one block of the journal, and no flush. */
+Test(errors, flush_alone)
+{
+	struct cpb_vec vec, other;
+	unsigned int i;
+	struct run r;
+	u64 flushes;
+
+	begin(&r);
+	flushes = r.disk.flushes;
+	cr_assert_eq(write_some(&r, 0, 1), 0);
+	cr_assert_eq(all_durable(&r, sim_flush(&r.disk, r.s, true)), 0);
+	cr_assert_eq(r.disk.alone, 1);
+	cr_assert_eq(r.disk.flushes, flushes);
+	cr_assert_eq(cpb_flush_begin(r.s, &vec), 1, "there was nothing to flush");
+	/* In the cache of the data device. */
+	cr_assert_eq(write_some(&r, 0, 1), 0);
+	cr_assert_eq(cpb_flush_begin(r.s, &vec), -EAGAIN);
+	/* More than a block. */
+	for (i = 0; i < CPB_BLOCK_SIZE / sizeof(struct cpb_disk_record_map); i++)
+		cr_assert_eq(write_some(&r, i % SIZE, 1), 0);
+	cr_assert_eq(all_durable(&r, sim_flush(&r.disk, r.s, true)), 0);
+	cr_assert_eq(r.disk.alone, 1);
+	/* Another one is at it. */
+	cr_assert_eq(write_some(&r, 0, 1), 0);
+	r.disk.clean = true;
+	cr_assert_eq(cpb_flush_begin(r.s, &vec), 0);
+	cr_assert_eq(write_some(&r, 1, 1), 0);
+	cr_assert_eq(cpb_flush_begin(r.s, &other), -EAGAIN);
+	/* It was lost with the power: neither is durable. */
+	cpb_flush_end(r.s, -EIO);
+	cr_assert_eq(cpb_flush_begin(r.s, &vec), -EAGAIN);
+	cr_assert_neq(cpb_flush(r.s), 0, "nothing may become durable after that");
+	r.disk.clean = false;
 	cr_assert_neq(cpb_close(r.s), 0);
 	reopen(&r);
 	end(&r);
