@@ -421,9 +421,33 @@ struct cpb_disk_label {
 	__u8 name[CPB_NAME_LEN];
 };
 
+/* struct cpb_disk_super, @incompat */
+#define CPB_INCOMPAT_STAMPS	(1U << 0) /* sectors of the journal have stamps */
+#define CPB_INCOMPAT_KNOWN	CPB_INCOMPAT_STAMPS
+
+#define CPB_SECTOR_SIZE		512U	/* what a device writes wholly or not at all */
+
+/**
+ * struct cpb_disk_stamp - end of each sector of a journal batch
+ * @crc: @h.crc of the batch's head
+ * @blocks: its length
+ * @sector: which one of the batch this is
+ * @store: the first bytes of the store's UUID
+ * @seq: the batch's number, the low half of @h.base
+ */
+struct cpb_disk_stamp {
+	__le32 crc;
+	__le16 blocks;
+	__le16 sector;
+	__u8 store[4];
+	__le32 seq;
+};
+
+#define CPB_STAMPED_ROOM	(CPB_SECTOR_SIZE - sizeof(struct cpb_disk_stamp))
+
 /**
  * struct cpb_disk_batch - head of a journal batch
- * @h: header; @h.crc covers all blocks of the batch; @h.txn is the transaction
+ * @h: header; @h.crc covers all of the batch but its stamps; @h.txn is the transaction
  *	that its records belong to, so that replay passes over what the
  *	superblock's transaction holds already; @h.self is the block in which
  *	it starts; @h.base is the batch's number
@@ -432,6 +456,9 @@ struct cpb_disk_label {
  * @bytes: of records that follow this head
  * @blocks: length of the batch, without a wrap in it
  * @pad: zero
+ *
+ * Head and records are a stream of bytes; with %CPB_INCOMPAT_STAMPS it goes on
+ * behind the stamp that is at the end of each sector.
  */
 struct cpb_disk_batch {
 	struct cpb_disk_header h;

@@ -302,6 +302,7 @@ static void fill_super(struct cpb_store *s, const struct cut *c,
 	memset(sb, 0, CPB_BLOCK_SIZE);
 	sb->h.magic = cpu_to_le32(CPB_MAGIC_SUPER);
 	sb->version = cpu_to_le32(CPB_VERSION);
+	sb->incompat = cpu_to_le64(s->incompat);
 	sb->chunk_shift = cpu_to_le32(s->chunk_shift);
 	sb->created = cpu_to_le64(s->created);
 	memcpy(sb->name, s->name, sizeof(sb->name));

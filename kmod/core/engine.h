@@ -24,6 +24,7 @@
 #ifndef CPB_ENGINE_H
 #define CPB_ENGINE_H
 
+#include "batch.h"
 #include "cpb.h"
 
 #define CPB_LEVELS		8	/* of a tree, at most */
@@ -402,8 +403,6 @@ struct cpb_blocks {
 	u64 hand;		/* of the shrinker's clock */
 };
 
-#define CPB_BATCH_BLOCKS	32	/* of the journal, written at once */
-
 /* A place in the journal: where a batch is, or will be. */
 struct cpb_log_place {
 	u64 txn;		/* the transaction whose records begin here */
@@ -418,6 +417,8 @@ struct cpb_log {
 	u64 lsn;		/* words ever appended; the tree lock */
 	u64 durable;		/* of them; the tree lock */
 	u64 start, blocks;	/* the area */
+	unsigned int room;	/* bytes of a sector that are not a stamp */
+	bool torn;		/* a batch was, when the store was opened */
 	struct cpb_log_place head;	/* where the next batch goes; log_io */
 	struct cpb_log_place first[2];	/* of transactions, by number & 1; log_io */
 	u64 tail;		/* head.written where replay would begin; log_io */
@@ -441,6 +442,7 @@ struct cpb_store {
 	port_lock_t lock;
 
 	u8 uuid[CPB_UUID_LEN];
+	u64 incompat;
 	char name[CPB_NAME_LEN];
 	unsigned int chunk_shift;
 	u64 created;

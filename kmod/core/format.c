@@ -16,6 +16,7 @@ static_assert(sizeof(struct cpb_disk_options) == 128, "options");
 static_assert(sizeof(struct cpb_disk_super) <= CPB_BLOCK_SIZE, "superblock");
 static_assert(sizeof(struct cpb_disk_label) <= CPB_BLOCK_SIZE, "label");
 static_assert(sizeof(struct cpb_disk_batch) == 80, "batch");
+static_assert(sizeof(struct cpb_disk_stamp) == 16, "stamp");
 static_assert(sizeof(struct cpb_disk_record) == 8, "record");
 static_assert(sizeof(struct cpb_disk_record_map) == 24, "record");
 static_assert(sizeof(struct cpb_disk_record_op) == 64, "record");
@@ -109,6 +110,7 @@ static int fill_super(const struct cpb_params *p, struct cpb_disk_super *sb,
 
 	sb->h.magic = cpu_to_le32(CPB_MAGIC_SUPER);
 	sb->version = cpu_to_le32(CPB_VERSION);
+	sb->incompat = cpu_to_le64(CPB_INCOMPAT_STAMPS);
 	sb->chunk_shift = cpu_to_le32(shift);
 	sb->created = cpu_to_le64(now);
 	memcpy(sb->name, p->name, strlen(p->name));

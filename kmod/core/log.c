@@ -115,32 +115,6 @@ void cpb_log_unmap(struct cpb_volume *v, u64 vchunk, u64 len)
 
 /* ---- Writing ---- */
 
-/* Append to a batch that is being put together. */
-static size_t batch_add(struct cpb_log *log, size_t at, const void *p, size_t len)
-{
-	while (len) {
-		size_t room = CPB_BLOCK_SIZE - at % CPB_BLOCK_SIZE;
-		size_t n = min(room, len);
-
-		memcpy(log->vec[at / CPB_BLOCK_SIZE].data + at % CPB_BLOCK_SIZE, p, n);
-		at += n;
-		p += n;
-		len -= n;
-	}
-	return at;
-}
-
-static u32 batch_crc(const struct cpb_vec *vec, unsigned int blocks)
-{
-	u32 crc = port_crc(0, vec[0].data + sizeof(__le32),
-			   CPB_BLOCK_SIZE - sizeof(__le32));
-	unsigned int i;
-
-	for (i = 1; i < blocks; i++)
-		crc = port_crc(crc, vec[i].data, CPB_BLOCK_SIZE);
-	return crc;
-}
-
 /* Where a batch of so many blocks goes; -ENOSPC if the tail is in its way. */
 static int batch_place(struct cpb_log *log, unsigned int blocks, u64 txn)
 {
@@ -161,24 +135,24 @@ static int batch_place(struct cpb_log *log, unsigned int blocks, u64 txn)
 	return 0;
 }
 
-/* How many segments from the front of @out make a batch, and how many bytes. */
-static unsigned int batch_segs(struct cpb_buf *out, size_t *bytes)
+/* How many segments from the front of log->out make a batch, and how many bytes. */
+static unsigned int batch_segs(struct cpb_log *log, size_t *bytes)
 {
-	struct cpb_seg *seg = list_first_entry(&out->segs, struct cpb_seg, list);
+	struct cpb_seg *seg = list_first_entry(&log->out.segs, struct cpb_seg, list);
+	size_t most = cpb_batch_bytes(CPB_BATCH_BLOCKS, log->room);
 	unsigned int nr = 0, some = 0;
 	u64 txn = seg->txn;
 	size_t len = 0;
 
 	*bytes = 0;
-	cpb_for_each_seg(seg, out) {
+	cpb_for_each_seg(seg, &log->out) {
 		/* None may be torn from what it is joined to. */
 		if (!seg->joined) {
 			nr = some;
 			*bytes = len;
 		}
 		len += seg->used * sizeof(u64);
-		if (seg->txn != txn || sizeof(struct cpb_disk_batch) + len >
-				       CPB_BATCH_BLOCKS * CPB_BLOCK_SIZE)
+		if (seg->txn != txn || sizeof(struct cpb_disk_batch) + len > most)
 			return nr;
 		some++;
 	}
@@ -197,8 +171,8 @@ static int make_batch(struct cpb_store *s)
 	u64 txn = seg->txn;
 	int err;
 
-	log->nr_segs = batch_segs(&log->out, &bytes);
-	blocks = DIV_ROUND_UP(sizeof(*b) + bytes, CPB_BLOCK_SIZE);
+	log->nr_segs = batch_segs(log, &bytes);
+	blocks = DIV_ROUND_UP(sizeof(*b) + bytes, cpb_batch_bytes(1, log->room));
 	err = batch_place(log, blocks, txn);
 	if (err)
 		return err;
@@ -206,7 +180,8 @@ static int make_batch(struct cpb_store *s)
 	memset(log->vec[blocks - 1].data, 0, CPB_BLOCK_SIZE);
 	memset(b, 0, sizeof(*b));
 	for (i = 0; i < log->nr_segs; i++, seg = list_next_entry(seg, list))
-		at = batch_add(log, at, seg->word, seg->used * sizeof(u64));
+		at = cpb_batch_put(log->vec, log->room, at, seg->word,
+				   seg->used * sizeof(u64));
 	for (i = 0; i < blocks; i++)
 		log->vec[i].block = log->start + log->head.block + i;
 	b->h.magic = cpu_to_le32(CPB_MAGIC_BATCH);
@@ -217,7 +192,7 @@ static int make_batch(struct cpb_store *s)
 	b->link = cpu_to_le32(log->head.link);
 	b->bytes = cpu_to_le32(bytes);
 	b->blocks = cpu_to_le32(blocks);
-	b->h.crc = cpu_to_le32(batch_crc(log->vec, blocks));
+	cpb_batch_seal(log->vec, blocks, log->room);
 	log->nr_blocks = blocks;
 	return 0;
 }
@@ -356,9 +331,9 @@ static bool one_block(struct cpb_log *log)
 
 	if (list_empty(&log->out.segs))
 		return false;
-	batch_segs(&log->out, &bytes);
+	batch_segs(log, &bytes);
 	return bytes == log->out.words * sizeof(u64) &&
-	       sizeof(struct cpb_disk_batch) + bytes <= CPB_BLOCK_SIZE;
+	       sizeof(struct cpb_disk_batch) + bytes <= cpb_batch_bytes(1, log->room);
 }
 
 /* Make a batch of one block of all records, if that is enough and their data is durable. */
@@ -482,33 +457,56 @@ static int read_batch(struct cpb_store *s, u64 block)
 		if (!is_head(s, b, block, log->head.seq) ||
 		    le32_to_cpu(b->link) != log->head.link || !blocks || blocks > CPB_BATCH_BLOCKS ||
 		    blocks > log->blocks - block ||
-		    le32_to_cpu(b->bytes) + sizeof(*b) > blocks * CPB_BLOCK_SIZE ||
+		    le32_to_cpu(b->bytes) + sizeof(*b) > cpb_batch_bytes(blocks, log->room) ||
 		    le32_to_cpu(b->bytes) % 8)
 			return 0;
 	}
-	return batch_crc(log->vec, blocks) == le32_to_cpu(b->h.crc);
+	return cpb_batch_whole(log->vec, blocks, log->room);
+}
+
+/* To vec[@i]; a place that can't be read says nothing. Is it the head of batch @seq? */
+static bool load_head(struct cpb_store *s, unsigned int i, u64 block, u64 seq)
+{
+	void *data = s->log.vec[i].data;
+
+	if (s->ops->read(s->ctx, s->log.start + block, data))
+		memset(data, 0, CPB_BLOCK_SIZE);
+	return is_head(s, data, block, seq);
 }
 
 /*
- * The batch that would be next is not there, or not whole. Was the one behind it
- * written? A batch is begun only when the one before is durable: then that one is
- * not torn by a power cut, but damaged, and may have been acknowledged. A place that
- * can't be read says nothing.
+ * The batch that would be next is not there, or not whole. If it was written to its
+ * end it is damaged, and may have been acknowledged. So it is, too, if the one behind
+ * it was written: a batch is begun only when the one before is durable. Else it is
+ * torn, or there never was one.
  */
-static bool has_later(struct cpb_store *s)
+static int look_behind(struct cpb_store *s)
 {
 	struct cpb_log *log = &s->log;
-	struct cpb_disk_batch *b = log->vec[0].data;
 	/* Where it may have had no room before the end of the area, at its beginning. */
-	u64 places[] = { log->head.block, 0 }, i;
-	unsigned int n;
+	u64 places[] = { log->head.block, 0 }, next = log->head.seq + 1;
+	enum cpb_trace trace = CPB_TRACE_NONE;
+	bool later = false;
+	unsigned int n, nr;
 
-	for (n = 0; n < ARRAY_SIZE(places); n++)
-		for (i = places[n]; i <= places[n] + CPB_BATCH_BLOCKS && i < log->blocks; i++)
-			if (!s->ops->read(s->ctx, log->start + i, b) &&
-			    is_head(s, b, i, log->head.seq + 1))
-				return true;
-	return false;
+	for (n = 0; n < ARRAY_SIZE(places); n++) {
+		u64 left = log->blocks - places[n];
+
+		for (nr = 0; nr < min_t(u64, left, CPB_BATCH_BLOCKS); nr++)
+			later |= load_head(s, nr, places[n] + nr, next);
+		if (log->room < CPB_SECTOR_SIZE)
+			trace = max(trace, cpb_batch_trace(log->vec, nr, s->uuid,
+							   log->head.seq));
+		if (nr < left)
+			later |= load_head(s, 0, places[n] + nr, next);
+	}
+	if (later || trace == CPB_TRACE_DAMAGED)
+		return cpb_break(s, -EUCLEAN, "the journal is damaged",
+				 log->start + log->head.block % log->blocks);
+	/* What is left of it must not be mixed up with the next one. */
+	log->torn = trace == CPB_TRACE_TORN;
+	log->head.seq += log->torn;
+	return 0;
 }
 
 static int replay_map(struct cpb_store *s, const struct cpb_disk_record *r)
@@ -584,8 +582,8 @@ int cpb_log_replay(struct cpb_store *s, u64 *records)
 	struct cpb_log *log = &s->log;
 	const struct cpb_disk_batch *b = log->vec[0].data;
 	u8 *flat = port_alloc(CPB_BATCH_BLOCKS * CPB_BLOCK_SIZE);
-	unsigned int i, blocks;
 	int err = flat ? 0 : -ENOMEM;
+	unsigned int blocks;
 	u64 txn = 0;
 
 	*records = 0;
@@ -603,9 +601,7 @@ int cpb_log_replay(struct cpb_store *s, u64 *records)
 		if (err <= 0)
 			break;
 		blocks = le32_to_cpu(b->blocks);
-		for (i = 0; i < blocks; i++)
-			memcpy(flat + i * CPB_BLOCK_SIZE, log->vec[i].data,
-			       CPB_BLOCK_SIZE);
+		cpb_batch_get(log->vec, blocks, log->room, flat);
 		log->head.block = at + blocks;
 		log->head.written += skip + blocks;
 		log->head.link = le32_to_cpu(b->h.crc);
@@ -624,8 +620,5 @@ int cpb_log_replay(struct cpb_store *s, u64 *records)
 	}
 	s->replaying = false;
 	port_free(flat);
-	if (!err && has_later(s))
-		err = cpb_break(s, -EUCLEAN, "the journal is damaged",
-				log->start + log->head.block % log->blocks);
-	return err;
+	return err ?: look_behind(s);
 }

@@ -157,13 +157,15 @@ int cpb_super_use(struct cpb_store *s, const struct cpb_disk_super *sb,
 	unsigned int shift = le32_to_cpu(sb->chunk_shift), i;
 	u64 data = data_bytes > CPB_DATA_START ? data_bytes - CPB_DATA_START : 0;
 
-	if (le32_to_cpu(sb->version) != CPB_VERSION || sb->incompat)
+	if (le32_to_cpu(sb->version) != CPB_VERSION ||
+	    le64_to_cpu(sb->incompat) & ~(u64)CPB_INCOMPAT_KNOWN)
 		return refuse(-EINVAL, why, "the store has format version %u with features that this version of cpblk does not know",
 			      le32_to_cpu(sb->version));
 	if (sb->ro_compat && !(flags & CPB_OPEN_READONLY))
 		return refuse(-EINVAL, why, "the store has features that this version of cpblk does not know: it can be opened read-only");
 	memcpy(s->uuid, sb->h.uuid, sizeof(s->uuid));
 	memcpy(s->name, sb->name, sizeof(s->name) - 1);
+	s->incompat = le64_to_cpu(sb->incompat);
 	s->chunk_shift = shift;
 	s->created = le64_to_cpu(sb->created);
 	s->meta_blocks = le64_to_cpu(sb->meta_blocks);
@@ -173,6 +175,7 @@ int cpb_super_use(struct cpb_store *s, const struct cpb_disk_super *sb,
 	s->disk_chunks = s->space.chunks;
 	s->log.start = le64_to_cpu(sb->journal_start);
 	s->log.blocks = le64_to_cpu(sb->journal_blocks);
+	s->log.room = cpb_batch_room(sb);
 	s->log.head.block = le64_to_cpu(sb->journal_tail);
 	s->log.head.seq = le64_to_cpu(sb->journal_seq);
 	s->log.head.link = le32_to_cpu(sb->journal_link);
@@ -322,7 +325,10 @@ static int bring_up(struct cpb_store *s, struct cpb_disk_super *sb, bool lone,
 	if (err)
 		return err;
 	s->writable = !(flags & CPB_OPEN_READONLY);
-	if (s->writable && records)
+	/* The superblock must know that no other batch gets the number of a torn one. */
+	if (s->writable && s->log.torn)
+		s->super_changed = true;
+	if (s->writable && (records || s->log.torn))
 		err = cpb_commit(s);
 	if (!err && s->writable)
 		cpb_refill(s);

@@ -204,34 +204,44 @@ static u64 number_of(const struct base *b, u64 addr)
 	return le64_to_cpu(h->h.base);
 }
 
-bool base_needs_batch(const struct base *b, u64 addr)
+static bool is_batch(const struct base *b, u64 addr)
 {
-	bool found = false, later = false;
 	unsigned int i;
 
 	for (i = 0; i < b->nr_batches; i++)
-		found |= b->batch[i] == addr;
-	for (i = 0; i < b->nr_batches && found; i++)
+		if (b->batch[i] == addr)
+			return true;
+	return false;
+}
+
+bool base_needs_batch(const struct base *b, u64 addr, bool whole)
+{
+	bool later = false;
+	unsigned int i;
+
+	if (!is_batch(b, addr))
+		return false;
+	for (i = 0; i < b->nr_batches; i++)
 		later |= number_of(b, b->batch[i]) > number_of(b, addr);
-	return later;
+	return later || !whole;
 }
 
 /* ---- Checksums ---- */
 
-/* A batch's covers all of its blocks, and the next one names it. */
+/* A batch's covers all of its blocks, up to the next one, which names it. */
 static u32 reseal_batch(const struct base *b, struct image *d, u64 addr)
 {
 	struct cpb_disk_batch *h = (void *)image_block(d, addr);
 	u64 end = le64_to_cpu(b->super.journal_start) +
-		  le64_to_cpu(b->super.journal_blocks), i;
-	u32 blocks = le32_to_cpu(h->blocks);
-	u32 crc = port_crc(0, (u8 *)h + sizeof(__le32),
-			   CPB_BLOCK_SIZE - sizeof(__le32));
+		  le64_to_cpu(b->super.journal_blocks);
+	u32 blocks = le32_to_cpu(h->blocks), i;
+	struct cpb_vec vec[BATCH_MAX];
 
-	for (i = 1; i < blocks && i < BATCH_MAX && addr + i < end; i++)
-		crc = port_crc(crc, image_block(d, addr + i), CPB_BLOCK_SIZE);
-	h->h.crc = cpu_to_le32(crc);
-	return crc;
+	for (i = 0; !i || (i < blocks && i < BATCH_MAX && addr + i < end &&
+			   !is_batch(b, addr + i)); i++)
+		vec[i].data = image_block(d, addr + i);
+	cpb_batch_seal(vec, i, CPB_STAMPED_ROOM);
+	return le32_to_cpu(h->h.crc);
 }
 
 void base_reseal(const struct base *b, struct image *d, u64 addr)

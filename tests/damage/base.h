@@ -5,6 +5,7 @@
 #ifndef DAMAGE_BASE_H
 #define DAMAGE_BASE_H
 
+#include "../../kmod/core/batch.h"
 #include "use.h"
 
 #define BASE_STATES	64
@@ -34,8 +35,13 @@ void base_build(struct base *b);
 /** base_knows() - is this what the store held at some time since its last transaction? */
 bool base_knows(const struct base *b, u64 hash);
 
-/** base_needs_batch() - is this block a batch of the journal that another one follows? */
-bool base_needs_batch(const struct base *b, u64 addr);
+/**
+ * base_needs_batch() - is this block a batch of the journal that may not be left out?
+ * @b: the store
+ * @addr: the block
+ * @whole: all of it is something else: it may be the last one, and never written
+ */
+bool base_needs_batch(const struct base *b, u64 addr, bool whole);
 
 /** base_reseal() - make the checksum of a changed block right again */
 void base_reseal(const struct base *b, struct image *d, u64 addr);

@@ -113,6 +113,11 @@ static const struct field batch_fields[] = {
 	F(cpb_disk_batch, blocks), F(cpb_disk_batch, pad),
 };
 
+static const struct field stamp_fields[] = {
+	F(cpb_disk_stamp, crc), F(cpb_disk_stamp, blocks), F(cpb_disk_stamp, sector),
+	F(cpb_disk_stamp, store), F(cpb_disk_stamp, seq),
+};
+
 /* A record is all that there is of a change; any free chunk can be meant. */
 static const struct field record_map_fields[] = {
 	SOLE(cpb_disk_record_map, r.type), F(cpb_disk_record_map, r.size),
@@ -227,22 +232,47 @@ static void add_objects(struct cases *c, const struct base *b,
 	}
 }
 
+/* Fields of a record, which passes over stamps. */
+static void add_streamed(struct cases *c, const struct target *t, const struct field *f,
+			 unsigned int nr, u32 at, unsigned int entry)
+{
+	for (; nr--; f++)
+		add_fields(c, t, f, 1, at + (at + f->offset) / CPB_STAMPED_ROOM *
+			   sizeof(struct cpb_disk_stamp), entry);
+}
+
 static void add_records(struct cases *c, const struct base *b,
 			const struct target *t)
 {
 	const struct cpb_disk_batch *h = (const void *)header(b, t);
 	u32 at = sizeof(*h), end = at + le32_to_cpu(h->bytes), n = 0;
+	struct cpb_vec vec = { t->addr, (void *)h };
+	u8 flat[CPB_BLOCK_SIZE];
 
-	while (at < end && at < CPB_BLOCK_SIZE) {
-		const struct cpb_disk_record *r = (const void *)((u8 *)h + at);
+	cpb_batch_get(&vec, 1, CPB_STAMPED_ROOM, flat);
+	while (at < end && at < cpb_batch_bytes(1, CPB_STAMPED_ROOM)) {
+		const struct cpb_disk_record *r = (const void *)(flat + at);
 		unsigned int type = le16_to_cpu(r->type);
 
 		if (type == CPB_RECORD_MAP || type == CPB_RECORD_UNMAP)
-			ADD(c, t, record_map_fields, at, n++);
+			add_streamed(c, t, record_map_fields,
+				     ARRAY_SIZE(record_map_fields), at, n++);
 		else
-			ADD(c, t, record_op_fields, at, n++);
+			add_streamed(c, t, record_op_fields,
+				     ARRAY_SIZE(record_op_fields), at, n++);
 		at += le16_to_cpu(r->size);
 	}
+}
+
+/* The first, the second and the last one of a block. */
+static void add_stamps(struct cases *c, const struct target *t)
+{
+	static const unsigned int sectors[] = { 0, 1, CPB_BLOCK_SIZE / CPB_SECTOR_SIZE - 1 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sectors); i++)
+		ADD(c, t, stamp_fields, sectors[i] * CPB_SECTOR_SIZE + CPB_STAMPED_ROOM,
+		    sectors[i]);
 }
 
 /* What the whole block may become. */
@@ -409,6 +439,7 @@ void cases_make(struct cases *c, const struct base *b)
 		case CPB_MAGIC_BATCH:
 			ADD(c, t, batch_fields, 0, 0);
 			add_records(c, b, t);
+			add_stamps(c, t);
 			break;
 		default:
 			add_entries(c, b, t);
@@ -522,11 +553,10 @@ static bool apply_at(const struct base *b, struct image *d,
 			return false;
 		memcpy(p, from, CPB_BLOCK_SIZE);
 	}
-	if (!memcmp(p, image_peek(&b->disk, addr), CPB_BLOCK_SIZE))
-		return false;
+	/* A stamp is made right together with the checksum. */
 	if (x->fixed)
 		reseal(b, d, x, addr);
-	return true;
+	return memcmp(p, image_peek(&b->disk, addr), CPB_BLOCK_SIZE);
 }
 
 bool damage_apply(const struct base *b, struct image *d, const struct damage *x,

@@ -12,10 +12,12 @@
  *   2. What fails does so with a sentence: why the store does not open, what
  *      the check complains of, or why the store has gone read-only.
  *   3. With the checksum left wrong, what is read is what some prefix of the
- *      operations since the last transaction had made it (the last batch of
- *      the journal, if it is not whole, is left out, as after a power cut; if
- *      it is any other one, the store does not open). The same goes for every block that does not say what is mapped where,
- *      whatever is in it: superblock, objects, maps and journal do.
+ *      operations since the last transaction had made it. A batch of the
+ *      journal that is damaged is not left out: the store does not open; but
+ *      where the last one should be there may be something else, as after a
+ *      power cut. The same goes for every block that does not say what is
+ *      mapped where, whatever is in it: superblock, objects, maps and journal
+ *      do.
  *   4. With the checksum fixed up, in a block that does say that, content may
  *      be another one only if the check complains, or if nothing else in the
  *      store says what the field must be (cases.c marks those).
@@ -261,7 +263,7 @@ static void one_case(u64 nr)
 	}
 	count(&shared->tried);
 	try_check(&t);
-	if (t.opened && !lasting && base_needs_batch(&base, t.x->target->addr))
+	if (t.opened && !lasting && base_needs_batch(&base, t.x->target->addr, t.x->op >= OP_FIELDS))
 		violation(nr, "the journal is taken to end where it is damaged", "");
 	t.excused = lasting && t.x->target->maps &&
 		    (t.found.nr || (t.x->field && t.x->field->sole));

@@ -149,6 +149,11 @@ static const struct field fields[] = {
 	F(cpb_disk_label, cookie, 72, 16),
 	F(cpb_disk_label, name, 88, 64),
 
+	F(cpb_disk_stamp, crc, 0, 4),
+	F(cpb_disk_stamp, blocks, 4, 2),
+	F(cpb_disk_stamp, sector, 6, 2),
+	F(cpb_disk_stamp, store, 8, 4),
+	F(cpb_disk_stamp, seq, 12, 4),
 	F(cpb_disk_batch, h, 0, 64),
 	F(cpb_disk_batch, link, 64, 4),
 	F(cpb_disk_batch, bytes, 68, 4),

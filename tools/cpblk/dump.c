@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../kmod/core/batch.h"
 #include "idle.h"
 #include "structs.h"
 #include "tool.h"
@@ -374,12 +375,16 @@ static int dump_label(struct dump *d, char **args, const struct tool *tool)
 	return rc;
 }
 
-/* The records of a batch that is whole in memory. */
-static void print_records(struct dump *d, const u8 *batch, u32 bytes)
+/* The records of a batch that is whole. */
+static void print_records(struct dump *d, const struct cpb_vec *vec)
 {
-	const u8 *at = batch + sizeof(struct cpb_disk_batch);
-	unsigned int size;
+	const struct cpb_disk_batch *b = vec[0].data;
+	unsigned int blocks = le32_to_cpu(b->blocks), room = cpb_batch_room(d->sb), size;
+	u8 *flat = port_alloc_must(cpb_batch_bytes(blocks, room));
+	u32 bytes = le32_to_cpu(b->bytes);
+	const u8 *at = flat + sizeof(*b);
 
+	cpb_batch_get(vec, blocks, room, flat);
 	for (; bytes >= sizeof(struct cpb_disk_record); bytes -= size, at += size) {
 		const struct cpb_disk_record *r = (const void *)at;
 
@@ -388,34 +393,33 @@ static void print_records(struct dump *d, const u8 *batch, u32 bytes)
 			break;
 		print_item(d, record_json(r, size));
 	}
+	port_free(flat);
 }
 
 /* One batch: its length in blocks, or 0 if this is none that continues the chain. */
 static unsigned int print_batch(struct dump *d, u64 addr, u64 room, u64 seq, u32 link,
-				u8 *batch, bool *good)
+				const struct cpb_vec *vec, bool *good)
 {
-	struct cpb_disk_batch *b = (void *)batch;
-	unsigned int blocks, i;
+	unsigned int blocks, i, per_block = cpb_batch_bytes(1, cpb_batch_room(d->sb));
+	struct cpb_disk_batch *b = vec[0].data;
 	struct json_object *o;
 	const char *state = "ok";
-	u32 crc;
 
-	if (idle_ops.read(&d->idle, addr, batch) ||
+	if (idle_ops.read(&d->idle, addr, b) ||
 	    le32_to_cpu(b->h.magic) != CPB_MAGIC_BATCH ||
 	    le64_to_cpu(b->h.base) != seq)
 		return 0;
 	blocks = le32_to_cpu(b->blocks);
-	if (!blocks || blocks > 32 || blocks > room ||
-	    le32_to_cpu(b->bytes) + sizeof(*b) > blocks * CPB_BLOCK_SIZE)
+	if (!blocks || blocks > CPB_BATCH_BLOCKS || blocks > room ||
+	    le32_to_cpu(b->bytes) + sizeof(*b) > blocks * per_block)
 		return 0;
-	crc = port_crc(0, batch + sizeof(__le32), CPB_BLOCK_SIZE - sizeof(__le32));
-	for (i = 1; i < blocks; i++) {
-		if (idle_ops.read(&d->idle, addr + i, batch + i * CPB_BLOCK_SIZE))
+	for (i = 1; i < blocks; i++)
+		if (idle_ops.read(&d->idle, addr + i, vec[i].data))
 			state = "can't be read";
-		crc = port_crc(crc, batch + i * CPB_BLOCK_SIZE, CPB_BLOCK_SIZE);
-	}
-	if (crc != le32_to_cpu(b->h.crc))
-		state = "checksum is wrong: the journal ends before it";
+	if (!cpb_batch_whole(vec, blocks, cpb_batch_room(d->sb)))
+		state = cpb_batch_trace(vec, blocks, d->uuid, seq) == CPB_TRACE_DAMAGED ?
+			"checksum is wrong: it is damaged" :
+			"checksum is wrong: the journal ends before it";
 	else if (le32_to_cpu(b->link) != link)
 		state = "follows another batch: the journal ends before it";
 	*good = !strcmp(state, "ok");
@@ -425,29 +429,29 @@ static unsigned int print_batch(struct dump *d, u64 addr, u64 room, u64 seq, u32
 		le64_to_cpu(b->h.txn) <= le64_to_cpu(d->sb->h.txn)));
 	print_item(d, o);
 	if (*good)
-		print_records(d, batch, le32_to_cpu(b->bytes));
+		print_records(d, vec);
 	return blocks;
 }
 
 static int dump_journal(struct dump *d, char **args, const struct tool *tool)
 {
 	u64 start = le64_to_cpu(d->sb->journal_start), at, seq, left, nr;
-	u8 *batch = calloc(32, CPB_BLOCK_SIZE);
 	u32 link = le32_to_cpu(d->sb->journal_link);
-	unsigned int blocks;
+	struct cpb_vec vec[CPB_BATCH_BLOCKS];
 	bool good = true, wrapped = false;
+	unsigned int blocks, i;
 
 	(void)args;
 	(void)tool;
-	if (!batch)
-		return refuse("there is not enough memory");
+	for (i = 0; i < CPB_BATCH_BLOCKS; i++)
+		vec[i].data = port_alloc_block();
 	nr = le64_to_cpu(d->sb->journal_blocks);
 	if (start > d->idle.meta_blocks || nr > d->idle.meta_blocks - start)
 		nr = 0;
 	at = le64_to_cpu(d->sb->journal_tail);
 	seq = le64_to_cpu(d->sb->journal_seq);
 	for (left = nr; left && good;) {
-		blocks = at < nr ? print_batch(d, start + at, nr - at, seq, link, batch,
+		blocks = at < nr ? print_batch(d, start + at, nr - at, seq, link, vec,
 					       &good) : 0;
 		if (!blocks && (wrapped || !at))
 			break;
@@ -456,9 +460,10 @@ static int dump_journal(struct dump *d, char **args, const struct tool *tool)
 		seq += !!blocks;
 		left -= min_t(u64, left, blocks);
 		if (blocks)
-			link = le32_to_cpu(((struct cpb_disk_batch *)batch)->h.crc);
+			link = le32_to_cpu(((struct cpb_disk_batch *)vec[0].data)->h.crc);
 	}
-	free(batch);
+	for (i = 0; i < CPB_BATCH_BLOCKS; i++)
+		port_free_block(vec[i].data);
 	return DONE;
 }
 

@@ -12,8 +12,7 @@
  * - all that was completed is still read;
  * - closing it fails if it was read-only;
  * - opening it with another fault works or ends in a sentence, and never works with a
- *   damaged journal that is needed (damage to the only batch can't be told from a torn
- *   one, so that is not tried);
+ *   damaged journal that is needed;
  * - without a fault it opens, is whole, and has what was acknowledged.
  *
  * Of the faults each EVERYth is tried, from one on that SEED chooses. Prints how
@@ -301,10 +300,6 @@ static void try_open(const struct fault *f, const char *meta, const char *data)
 	unsigned int needed = damage ? batches() : 0;
 	struct cpblk_error err;
 
-	if (needed == 1) {
-		printf("  %s: not tried, it has one batch\n", f->what);
-		return;
-	}
 	use(f);
 	if (cpblk_store_open(run.link, meta, data, 0, NULL, &err)) {
 		printf("  %s: %s\n", f->what, err.text);

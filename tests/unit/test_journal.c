@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of the journal: a batch that a power cut has torn was never acknowledged,
+ * and is left out; one that is damaged may have been, and is not.
+ */
+#include <criterion/criterion.h>
+
+#include "sim.h"
+
+#define BLOCKS	4096
+#define CHUNKS	256
+#define SIZE	(64ULL << CPB_CHUNK_SHIFT_MIN)
+#define SECTORS	(CPB_BLOCK_SIZE / CPB_SECTOR_SIZE)
+
+static const u8 uuid[CPB_UUID_LEN] = "the volume's";
+static char why[CPB_ERROR_LEN];
+
+struct env {
+	struct sim disk;
+	struct cpb_store *s;
+	struct cpb_volume *a;
+	u8 *last;		/* block of the last batch */
+	u8 was[CPB_BLOCK_SIZE];	/* what it was */
+};
+
+/* The block of batch @seq of the journal, or NULL. */
+static u8 *batch(struct env *e, u64 seq)
+{
+	const struct cpb_disk_super *sb = (const void *)e->disk.meta[0];
+	u64 start = le64_to_cpu(sb->journal_start), i;
+	struct cpb_disk_header *h;
+
+	for (i = start; i < start + le64_to_cpu(sb->journal_blocks); i++) {
+		h = (void *)e->disk.meta[i];
+		if (h && le32_to_cpu(h->magic) == CPB_MAGIC_BATCH &&
+		    le64_to_cpu(h->base) == seq)
+			return e->disk.meta[i];
+	}
+	return NULL;
+}
+
+static int reopen(struct env *e)
+{
+	int err = cpb_open(&sim_ops, &e->disk, BLOCKS, sim_data_bytes(&e->disk), 1, 0,
+			   &e->s, why);
+
+	if (!err)
+		e->a = cpb_volume_by_name(e->s, "a");
+	return err;
+}
+
+/* The power fails: nothing is written any more. */
+static void cut(struct env *e)
+{
+	e->disk.fail_write = 0;
+	cr_assert_neq(cpb_close(e->s), 0);
+	e->disk.fail_write = -1;
+}
+
+static void snap(struct env *e, const char *name)
+{
+	cr_assert_eq(cpb_snap(e->s, &e->a, 1, name, "", 0, NULL, why), 0, "%s", why);
+}
+
+static bool has(struct env *e, const char *name)
+{
+	return cpb_checkpoint(e->a, name);
+}
+
+/* As they were before there were stamps. */
+static void take_stamps(struct sim *d)
+{
+	static const u64 copies[] = { 0, CPB_SB_SECOND };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(copies); i++) {
+		struct cpb_disk_super *sb = (void *)d->meta[copies[i]];
+
+		cr_assert_eq(le64_to_cpu(sb->incompat), CPB_INCOMPAT_STAMPS);
+		sb->incompat = 0;
+		sb->h.crc = cpu_to_le32(port_crc(0, (u8 *)sb + sizeof(__le32),
+						 CPB_BLOCK_SIZE - sizeof(__le32)));
+	}
+}
+
+/* Five checkpoints, each in a batch of its own, and a power cut. Return: the first one's. */
+static u64 five_batches(struct env *e, bool stamps)
+{
+	char name[] = "x0";
+	u64 seq;
+
+	memset(e, 0, sizeof(*e));
+	sim_init(&e->disk, BLOCKS, CHUNKS);
+	sim_format(&e->disk);
+	if (!stamps)
+		take_stamps(&e->disk);
+	e->s = sim_open(&e->disk);
+	cr_assert_eq(cpb_create(e->s, "a", SIZE, uuid, 0, &e->a, why), 0);
+	cr_assert_eq(cpb_commit(e->s), 0);
+	seq = le64_to_cpu(((struct cpb_disk_super *)e->disk.meta[0])->journal_seq);
+	for (; name[1] < '5'; name[1]++)
+		snap(e, name);
+	cut(e);
+	e->last = batch(e, seq + 4);
+	cr_assert(e->last);
+	cr_assert_null(batch(e, seq + 5));
+	memcpy(e->was, e->last, CPB_BLOCK_SIZE);
+	return seq;
+}
+
+static void end(struct env *e)
+{
+	sim_idle(e->s);
+	sim_check(e->s);
+	cr_assert_eq(cpb_close(e->s), 0);
+	sim_free(&e->disk);
+}
+
+static void refused(struct env *e)
+{
+	cr_assert_eq(reopen(e), -EUCLEAN);
+	cr_assert(strstr(why, "the journal is damaged"), "%s", why);
+}
+
+/* One bit anywhere, in the first one, one in the middle, and the last one. */
+Test(journal, damaged)
+{
+	unsigned int nr, i;
+	struct env e;
+	u64 seq;
+	u8 *p;
+
+	seq = five_batches(&e, true);
+	for (nr = 0; nr < 5; nr += 2) {
+		p = batch(&e, seq + nr);
+		for (i = 0; i < CPB_BLOCK_SIZE; i += 4) {
+			p[i + i / 4 % 4] ^= 1 << i / 16 % 8;
+			refused(&e);
+			p[i + i / 4 % 4] ^= 1 << i / 16 % 8;
+		}
+	}
+	cr_assert_eq(reopen(&e), 0, "%s", why);
+	cr_assert(has(&e, "x4"));
+	end(&e);
+}
+
+/* Without stamps the last one may have been torn, for all that is known. */
+Test(journal, damaged_without_stamps)
+{
+	struct env e;
+	u64 nr, seq;
+	u8 *byte;
+
+	for (nr = 0; nr < 5; nr++) {
+		seq = five_batches(&e, false);
+		byte = batch(&e, seq + nr) + CPB_BLOCK_SIZE - 1;
+		*byte ^= 1;
+		if (nr < 4) {
+			refused(&e);
+			*byte ^= 1;
+		}
+		cr_assert_eq(reopen(&e), 0, "%s", why);
+		cr_assert(has(&e, "x3"));
+		cr_assert_eq(!has(&e, "x4"), nr == 4);
+		end(&e);
+	}
+}
+
+/* Sectors of the last batch that are in @keep are from @from. */
+static void tear(struct env *e, unsigned int keep, const u8 *from)
+{
+	unsigned int i;
+
+	for (i = 0; i < SECTORS; i++)
+		if (keep >> i & 1)
+			memcpy(e->last + i * CPB_SECTOR_SIZE, from + i * CPB_SECTOR_SIZE,
+			       CPB_SECTOR_SIZE);
+}
+
+/*
+ * All ways to tear the last one. What is written next goes to the same place, and
+ * another power cut tears that too: of what was left of the first one, and of the
+ * second one, no batch is put together that was never there.
+ */
+Test(journal, torn)
+{
+	static const u8 nothing[CPB_BLOCK_SIZE];
+	unsigned int lost;
+	struct env e;
+	u8 *place;
+
+	for (lost = 1; lost < 1 << SECTORS; lost++) {
+		five_batches(&e, true);
+		place = e.last;
+		tear(&e, lost, nothing);
+		cr_assert_eq(reopen(&e), 0, "%s", why);
+		cr_assert(has(&e, "x3") && !has(&e, "x4"));
+		snap(&e, "y");
+		cut(&e);
+		cr_assert_eq(place, e.last);
+		cr_assert(memcmp(place, e.was, CPB_BLOCK_SIZE), "it is not the same place");
+		tear(&e, ~lost, e.was);
+		cr_assert_eq(reopen(&e), 0, "%s", why);
+		cr_assert(has(&e, "x3") && !has(&e, "x4"));
+		cr_assert_eq(has(&e, "y"), lost == (1 << SECTORS) - 1);
+		end(&e);
+	}
+}
+
+static void count_lost(void *arg, enum cpb_finding kind, const char *text)
+{
+	*(unsigned int *)arg += kind == CPB_LOST && strstr(text, "the journal");
+}
+
+/* A repair says what it leaves out; the rest of it is never found again. */
+Test(journal, repaired)
+{
+	struct cpb_repair_report report;
+	unsigned int lost, nr;
+	struct env e;
+	u8 *byte;
+
+	for (nr = 1; nr < 5; nr += 3) {
+		byte = batch(&e, five_batches(&e, true) + nr) + CPB_BLOCK_SIZE - 1;
+		*byte ^= 1;
+		lost = 0;
+		cr_assert_eq(cpb_repair(&sim_ops, &e.disk, BLOCKS,
+					sim_data_bytes(&e.disk), 0, 0, &report,
+					count_lost, &lost, why), 0, "%s", why);
+		cr_assert_eq(lost, 1);
+		cr_assert_eq(reopen(&e), 0, "%s", why);
+		cr_assert(has(&e, "x0"));
+		cr_assert_eq(has(&e, "x3"), nr == 4);
+		cr_assert_not(has(&e, "x4"));
+		snap(&e, "new");
+		cut(&e);
+		cr_assert_eq(reopen(&e), 0, "%s", why);
+		cr_assert(has(&e, "new"));
+		end(&e);
+	}
+}
