@@ -250,8 +250,7 @@ as_they_are()
 {
 	latency ops "$(dev_for "$1/vm")" $TIMES cpblk "$1" vm >/tmp/lines
 	latency list "$1" vm >>/tmp/lines
-	cpblk close "$1"
-	latency open "/dev/mapper/$1-meta" "/dev/mapper/$1-data" >>/tmp/lines
+	latency reopen "$1" "/dev/mapper/$1-meta" "/dev/mapper/$1-data" >>/tmp/lines
 	samples "$2." "$3" cpblk </tmp/lines
 }
 
@@ -317,7 +316,7 @@ expect_all()
 			tell "EXPECT ram.ops.checkpoint $peer $ROUNDS"
 		done
 		for n in $EXTENTS; do
-			for what in checkpoint restore fork delete; do
+			for what in checkpoint restore fork remove delete; do
 				tell "EXPECT ops.$what.$n cpblk $ROUNDS"
 			done
 		done
@@ -333,7 +332,8 @@ expect_all()
 	! wanted memory || for n in $EXTENTS; do
 		tell "EXPECT memory.$n cpblk 1"
 	done
-	! wanted many || for what in checkpoint restore fork delete list volumes open; do
+	! wanted many || for what in checkpoint restore fork remove delete list volumes \
+		close open; do
 		for n in $MANY; do
 			tell "EXPECT many.$what.$n cpblk $ROUNDS"
 		done

@@ -5,6 +5,7 @@
  *
  *	latency ops DEVICE TIMES KIND...
  *	latency open META DATA
+ *	latency reopen STORE META DATA
  *	latency list STORE VOLUME
  *
  * KIND is what taker.h says; cpblk is also asked to restore and to fork. Before
@@ -62,8 +63,10 @@ static void only_cpblk(struct taker *t, const char *device, uint64_t id)
 	if (cpblk_fork(t->link, t->a, id, "bench-fork", 0, &made, &err))
 		die("fork: %s", err.text);
 	say("fork", start);
+	start = now_ns();
 	if (cpblk_volume_remove(t->link, t->a, "bench-fork", 0, &err))
 		die("remove: %s", err.text);
+	say("remove", start);
 	if (restored.safety_id)
 		taker_drop(t, restored.safety_id);
 }
@@ -96,6 +99,18 @@ static void open_store(const char *meta, const char *data)
 	if (cpblk_store_open(link, meta, data, 0, NULL, &err))
 		die("open: %s", err.text);
 	say("open", start);
+	cpblk_disconnect(link);
+}
+
+static void close_store(const char *store)
+{
+	struct cpblk *link = must_connect();
+	struct cpblk_error err;
+	uint64_t start = now_ns();
+
+	if (cpblk_store_close(link, store, &err))
+		die("close: %s", err.text);
+	say("close", start);
 	cpblk_disconnect(link);
 }
 
@@ -134,8 +149,13 @@ int main(int argc, char **argv)
 		open_store(argv[2], argv[3]);
 		return 0;
 	}
+	if (argc == 5 && !strcmp(argv[1], "reopen")) {
+		close_store(argv[2]);
+		open_store(argv[3], argv[4]);
+		return 0;
+	}
 	if (argc != 4 + TAKER_WORDS || strcmp(argv[1], "ops"))
-		die("usage: ops DEVICE TIMES " TAKER_USAGE "; open META DATA; list STORE VOLUME");
+		die("usage: ops DEVICE TIMES " TAKER_USAGE "; open META DATA; reopen STORE META DATA; list STORE VOLUME");
 	taker_open(&t, argv + 4);
 	operations(&t, argv[2], number(argv[3]));
 	return 0;
