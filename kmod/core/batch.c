@@ -163,22 +163,24 @@ static bool all_there(const struct cpb_vec *vec, unsigned int nr, const u8 *uuid
  * @nr: blocks of it
  * @uuid: the store's
  * @seq: the batch's number
+ * @ring: blocks of the journal, so that it has no more batches
  *
  * For stores with stamps. Return: what there is of it.
  */
 enum cpb_trace cpb_batch_trace(const struct cpb_vec *vec, unsigned int nr,
-			       const u8 *uuid, u64 seq)
+			       const u8 *uuid, u64 seq, u64 ring)
 {
-	struct cpb_disk_stamp like = stamp_of(uuid, seq, 0, 0, 0);
 	enum cpb_trace found = CPB_TRACE_NONE;
 	unsigned int i;
 
 	for (i = 0; i < nr * SECTORS; i++) {
-		const void *is = stamp(vec, i);
+		const struct cpb_disk_stamp *st = stamp(vec, i);
+		u32 ahead = le32_to_cpu(st->seq) - (u32)seq;
 
-		if (memcmp((void *)&like + HALF, is + HALF, sizeof(like) - HALF))
+		if (memcmp(st->store, uuid, sizeof(st->store)) || ahead > ring)
 			continue;
-		if (all_there(vec, nr, uuid, seq, is))
+		/* A later one, whole or not, was begun when this one was durable. */
+		if (ahead || all_there(vec, nr, uuid, seq, st))
 			return CPB_TRACE_DAMAGED;
 		found = CPB_TRACE_TORN;
 	}

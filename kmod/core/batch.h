@@ -14,7 +14,7 @@
 enum cpb_trace {
 	CPB_TRACE_NONE,
 	CPB_TRACE_TORN,		/* some of its sectors were not written */
-	CPB_TRACE_DAMAGED,	/* all were */
+	CPB_TRACE_DAMAGED,	/* all were, or there is a later one */
 };
 
 unsigned int cpb_batch_room(const struct cpb_disk_super *sb);
@@ -26,6 +26,6 @@ void cpb_batch_get(const struct cpb_vec *vec, unsigned int blocks, unsigned int 
 void cpb_batch_seal(const struct cpb_vec *vec, unsigned int blocks, unsigned int room);
 bool cpb_batch_whole(const struct cpb_vec *vec, unsigned int blocks, unsigned int room);
 enum cpb_trace cpb_batch_trace(const struct cpb_vec *vec, unsigned int nr,
-			       const u8 *uuid, u64 seq);
+			       const u8 *uuid, u64 seq, u64 ring);
 
 #endif /* CPB_BATCH_H */

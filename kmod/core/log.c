@@ -427,13 +427,11 @@ void cpb_log_done(struct cpb_store *s, u64 txn, u64 lsn,
 
 /* ---- Replay ---- */
 
-/* Is this the head of batch @seq of this store, at the @block of the area it is for? */
-static bool is_head(const struct cpb_store *s, const struct cpb_disk_batch *b, u64 block,
-		    u64 seq)
+/* Is this the head of a batch of this store, at the @block of the area it is for? */
+static bool is_head(const struct cpb_store *s, const struct cpb_disk_batch *b, u64 block)
 {
 	return le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH &&
 	       le64_to_cpu(b->h.self) == s->log.start + block &&
-	       le64_to_cpu(b->h.base) == seq &&
 	       !memcmp(b->h.uuid, s->uuid, sizeof(b->h.uuid));
 }
 
@@ -454,7 +452,7 @@ static int read_batch(struct cpb_store *s, u64 block)
 		if (i)
 			continue;
 		blocks = le32_to_cpu(b->blocks);
-		if (!is_head(s, b, block, log->head.seq) ||
+		if (!is_head(s, b, block) || le64_to_cpu(b->h.base) != log->head.seq ||
 		    le32_to_cpu(b->link) != log->head.link || !blocks || blocks > CPB_BATCH_BLOCKS ||
 		    blocks > log->blocks - block ||
 		    le32_to_cpu(b->bytes) + sizeof(*b) > cpb_batch_bytes(blocks, log->room) ||
@@ -464,27 +462,28 @@ static int read_batch(struct cpb_store *s, u64 block)
 	return cpb_batch_whole(log->vec, blocks, log->room);
 }
 
-/* To vec[@i]; a place that can't be read says nothing. Is it the head of batch @seq? */
-static bool load_head(struct cpb_store *s, unsigned int i, u64 block, u64 seq)
+/* To vec[@i]; a place that can't be read says nothing. Is it the head of a later batch? */
+static bool load_later(struct cpb_store *s, unsigned int i, u64 block)
 {
-	void *data = s->log.vec[i].data;
+	struct cpb_disk_batch *b = s->log.vec[i].data;
 
-	if (s->ops->read(s->ctx, s->log.start + block, data))
-		memset(data, 0, CPB_BLOCK_SIZE);
-	return is_head(s, data, block, seq);
+	if (s->ops->read(s->ctx, s->log.start + block, b))
+		memset(b, 0, CPB_BLOCK_SIZE);
+	return is_head(s, b, block) && le64_to_cpu(b->h.base) > s->log.head.seq &&
+	       le64_to_cpu(b->h.base) - s->log.head.seq <= s->log.blocks;
 }
 
 /*
  * The batch that would be next is not there, or not whole. If it was written to its
- * end it is damaged, and may have been acknowledged. So it is, too, if the one behind
- * it was written: a batch is begun only when the one before is durable. Else it is
- * torn, or there never was one.
+ * end it is damaged, and may have been acknowledged. So it is, too, if there is
+ * something of one behind it: a batch is begun only when the one before is durable.
+ * Else it is torn, or there never was one.
  */
 static int look_behind(struct cpb_store *s)
 {
 	struct cpb_log *log = &s->log;
 	/* Where it may have had no room before the end of the area, at its beginning. */
-	u64 places[] = { log->head.block, 0 }, next = log->head.seq + 1;
+	u64 places[] = { log->head.block, 0 };
 	enum cpb_trace trace = CPB_TRACE_NONE;
 	bool later = false;
 	unsigned int n, nr;
@@ -493,12 +492,12 @@ static int look_behind(struct cpb_store *s)
 		u64 left = log->blocks - places[n];
 
 		for (nr = 0; nr < min_t(u64, left, CPB_BATCH_BLOCKS); nr++)
-			later |= load_head(s, nr, places[n] + nr, next);
+			later |= load_later(s, nr, places[n] + nr);
 		if (log->room < CPB_SECTOR_SIZE)
 			trace = max(trace, cpb_batch_trace(log->vec, nr, s->uuid,
-							   log->head.seq));
+							   log->head.seq, log->blocks));
 		if (nr < left)
-			later |= load_head(s, 0, places[n] + nr, next);
+			later |= load_later(s, 0, places[n] + nr);
 	}
 	if (later || trace == CPB_TRACE_DAMAGED)
 		return cpb_break(s, -EUCLEAN, "the journal is damaged",

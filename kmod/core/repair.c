@@ -194,6 +194,26 @@ static void settle_bitmap(struct cpb_repair *r)
 
 /* ---- Journal ---- */
 
+/*
+ * What is in the journal and is not replayed must never be found any more, whatever
+ * its number: the next batch gets one above all that are there. The last one may
+ * have no head.
+ */
+static void number_above(struct cpb_store *s)
+{
+	struct cpb_disk_batch *b = port_alloc_block();
+	u64 i;
+
+	for (i = 0; i < s->log.blocks; i++)
+		if (!s->ops->read(s->ctx, s->log.start + i, b) &&
+		    le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH &&
+		    !memcmp(b->h.uuid, s->uuid, sizeof(b->h.uuid)) &&
+		    le64_to_cpu(b->h.base) < CPB_COUNTER_MAX - 2)
+			s->log.head.seq = max(s->log.head.seq,
+					      le64_to_cpu(b->h.base) + 2);
+	port_free_block(b);
+}
+
 static int replay(struct cpb_repair *r, u64 base)
 {
 	struct cpb_store *s = r->s;
@@ -209,6 +229,7 @@ static int replay(struct cpb_repair *r, u64 base)
 	if (records)
 		cpb_say(r, CPB_DONE, "%llu records of the journal are replayed",
 			(unsigned long long)records);
+	number_above(s);
 	if (!err)
 		return 0;
 	if (!s->broken)
@@ -216,8 +237,6 @@ static int replay(struct cpb_repair *r, u64 base)
 	cpb_say(r, CPB_LOST, "the journal, from record %llu on (%s): writes and operations of the last moments, perhaps acknowledged ones",
 		(unsigned long long)records + 1, s->error);
 	cpb_forgive(r, err);
-	/* What comes behind it must not be found any more, however much it is. */
-	s->log.head.seq += s->log.blocks;
 	return 0;
 }
 

@@ -122,6 +122,17 @@ static void refused(struct env *e)
 	cr_assert(strstr(why, "the journal is damaged"), "%s", why);
 }
 
+/* Sectors of the last batch that are in @keep are from @from. */
+static void tear(struct env *e, unsigned int keep, const u8 *from)
+{
+	unsigned int i;
+
+	for (i = 0; i < SECTORS; i++)
+		if (keep >> i & 1)
+			memcpy(e->last + i * CPB_SECTOR_SIZE, from + i * CPB_SECTOR_SIZE,
+			       CPB_SECTOR_SIZE);
+}
+
 /* One bit anywhere, in the first one, one in the middle, and the last one. */
 Test(journal, damaged)
 {
@@ -141,6 +152,37 @@ Test(journal, damaged)
 	}
 	cr_assert_eq(reopen(&e), 0, "%s", why);
 	cr_assert(has(&e, "x4"));
+	end(&e);
+}
+
+/*
+ * Two that are gone, whatever is left: the one behind them; a sector of it. And then
+ * nothing behind.
+ */
+Test(journal, gone)
+{
+	static const u8 nothing[CPB_BLOCK_SIZE];
+	struct env e;
+	u64 seq;
+
+	seq = five_batches(&e, true);
+	memcpy(batch(&e, seq + 3), nothing, sizeof(nothing));
+	refused(&e);
+	tear(&e, 0x7f, nothing);
+	refused(&e);
+	tear(&e, 0x80, nothing);
+	cr_assert_eq(reopen(&e), 0, "%s", why);
+	cr_assert(has(&e, "x2") && !has(&e, "x3"));
+	end(&e);
+
+	seq = five_batches(&e, true);
+	memcpy(batch(&e, seq + 1), nothing, sizeof(nothing));
+	memcpy(batch(&e, seq + 2), nothing, sizeof(nothing));
+	refused(&e);
+	memcpy(batch(&e, seq + 3), nothing, sizeof(nothing));
+	memcpy(e.last, nothing, sizeof(nothing));
+	cr_assert_eq(reopen(&e), 0, "%s", why);
+	cr_assert(has(&e, "x0") && !has(&e, "x1"));
 	end(&e);
 }
 
@@ -164,17 +206,6 @@ Test(journal, damaged_without_stamps)
 		cr_assert_eq(!has(&e, "x4"), nr == 4);
 		end(&e);
 	}
-}
-
-/* Sectors of the last batch that are in @keep are from @from. */
-static void tear(struct env *e, unsigned int keep, const u8 *from)
-{
-	unsigned int i;
-
-	for (i = 0; i < SECTORS; i++)
-		if (keep >> i & 1)
-			memcpy(e->last + i * CPB_SECTOR_SIZE, from + i * CPB_SECTOR_SIZE,
-			       CPB_SECTOR_SIZE);
 }
 
 /*

@@ -396,30 +396,50 @@ static void print_records(struct dump *d, const struct cpb_vec *vec)
 	port_free(flat);
 }
 
+/* Is this the head of batch @seq, and may it have @most blocks? */
+static bool head_fits(struct dump *d, const struct cpb_disk_batch *b, u64 seq, u64 most)
+{
+	u32 blocks = le32_to_cpu(b->blocks);
+
+	return le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH &&
+	       le64_to_cpu(b->h.base) == seq && blocks && blocks <= most &&
+	       le32_to_cpu(b->bytes) + sizeof(*b) <=
+	       cpb_batch_bytes(blocks, cpb_batch_room(d->sb));
+}
+
 /* One batch: its length in blocks, or 0 if this is none that continues the chain. */
 static unsigned int print_batch(struct dump *d, u64 addr, u64 room, u64 seq, u32 link,
 				const struct cpb_vec *vec, bool *good)
 {
-	unsigned int blocks, i, per_block = cpb_batch_bytes(1, cpb_batch_room(d->sb));
+	unsigned int most = min_t(u64, room, CPB_BATCH_BLOCKS), blocks, bad = most, i;
 	struct cpb_disk_batch *b = vec[0].data;
 	struct json_object *o;
 	const char *state = "ok";
+	bool damaged;
 
-	if (idle_ops.read(&d->idle, addr, b) ||
-	    le32_to_cpu(b->h.magic) != CPB_MAGIC_BATCH ||
-	    le64_to_cpu(b->h.base) != seq)
-		return 0;
-	blocks = le32_to_cpu(b->blocks);
-	if (!blocks || blocks > CPB_BATCH_BLOCKS || blocks > room ||
-	    le32_to_cpu(b->bytes) + sizeof(*b) > blocks * per_block)
-		return 0;
-	for (i = 1; i < blocks; i++)
+	for (i = most; i--;) {
+		memset(vec[i].data, 0, CPB_BLOCK_SIZE);
 		if (idle_ops.read(&d->idle, addr + i, vec[i].data))
-			state = "can't be read";
-	if (!cpb_batch_whole(vec, blocks, cpb_batch_room(d->sb)))
-		state = cpb_batch_trace(vec, blocks, d->uuid, seq) == CPB_TRACE_DAMAGED ?
-			"checksum is wrong: it is damaged" :
-			"checksum is wrong: the journal ends before it";
+			bad = i;
+	}
+	damaged = cpb_batch_trace(vec, most, d->uuid, seq,
+				  le64_to_cpu(d->sb->journal_blocks)) == CPB_TRACE_DAMAGED;
+	if (!head_fits(d, b, seq, most)) {
+		if (!damaged)
+			return 0;
+		o = json_object_new_object();
+		json_put_string(o, "what", "batch");
+		put_place(o, addr, "the batch that was here is damaged");
+		print_item(d, o);
+		*good = false;
+		return 1;
+	}
+	blocks = le32_to_cpu(b->blocks);
+	if (bad < blocks)
+		state = "can't be read";
+	else if (!cpb_batch_whole(vec, blocks, cpb_batch_room(d->sb)))
+		state = damaged ? "checksum is wrong: it is damaged" :
+				  "checksum is wrong: the journal ends before it";
 	else if (le32_to_cpu(b->link) != link)
 		state = "follows another batch: the journal ends before it";
 	*good = !strcmp(state, "ok");
