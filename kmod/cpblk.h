@@ -186,6 +186,7 @@ struct cpblk_store {
 /**
  * struct cpblk_disk - the block device of a volume, or of a checkpoint
  * @list: on store->disks
+ * @del_work: takes it down
  * @volume: NULL: a checkpoint's, read-only
  * @point: what it shows
  * @gd: its gendisk
@@ -204,6 +205,7 @@ struct cpblk_store {
  */
 struct cpblk_disk {
 	struct list_head list;
+	struct work_struct del_work;
 	struct cpblk_store *store;
 	struct cpb_volume *volume;
 	struct cpb_point *point;

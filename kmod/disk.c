@@ -7,7 +7,6 @@
  * as anyone has its gendisk, which may be longer than the store; only its
  * names are looked at by then.
  */
-#include <linux/async.h>
 #include <linux/idr.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
@@ -211,10 +210,8 @@ static void unlist(struct cpblk_disk *d)
 	mutex_unlock(&d->store->disks_lock);
 }
 
-static void take_down(void *data, async_cookie_t cookie)
+static void take_down(struct cpblk_disk *d)
 {
-	struct cpblk_disk *d = data;
-
 	del_gendisk(d->gd);
 	/* For those who are about to leave the gate. */
 	synchronize_rcu();
@@ -225,7 +222,12 @@ static void take_down(void *data, async_cookie_t cookie)
 void cpblk_disk_del(struct cpblk_disk *d)
 {
 	unlist(d);
-	take_down(d, 0);
+	take_down(d);
+}
+
+static void del_work(struct work_struct *work)
+{
+	take_down(container_of(work, struct cpblk_disk, del_work));
 }
 
 /**
@@ -233,18 +235,24 @@ void cpblk_disk_del(struct cpblk_disk *d)
  * @s: the store
  *
  * Side by side: each one has to wait for grace periods, which they then share. One
- * after the other, ten thousand take minutes.
+ * after the other, ten thousand take minutes. They have a queue of their own, as they
+ * would hold up who else is on one of the kernel's.
  */
 void cpblk_disks_del(struct cpblk_store *s)
 {
-	ASYNC_DOMAIN_EXCLUSIVE(domain);
+	struct workqueue_struct *wq = alloc_workqueue("cpblk_del", WQ_UNBOUND, 256);
 	struct cpblk_disk *d;
 
 	while ((d = list_first_entry_or_null(&s->disks, struct cpblk_disk, list))) {
 		unlist(d);
-		async_schedule_domain(take_down, d, &domain);
+		INIT_WORK(&d->del_work, del_work);
+		if (wq)
+			queue_work(wq, &d->del_work);
+		else
+			take_down(d);
 	}
-	async_synchronize_full_domain(&domain);
+	if (wq)
+		destroy_workqueue(wq);
 }
 
 static struct cpblk_disk *find_attached(struct cpblk_store *s, u64 point_id)
