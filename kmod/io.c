@@ -177,8 +177,12 @@ static bool flush_alone(struct cpblk_io *io)
 	struct cpb_vec vec;
 	int ret;
 
-	/* The worker makes one write for all who wait. Sending it may wait. */
-	if (!list_empty_careful(&s->flushes) || io->bio->bi_opf & REQ_NOWAIT)
+	/*
+	 * The worker makes one write for all who wait. Sending it may wait, and who is
+	 * to give way to others now should not do so with the journal in hand.
+	 */
+	if (!list_empty_careful(&s->flushes) || io->bio->bi_opf & REQ_NOWAIT ||
+	    need_resched())
 		return false;
 	ret = cpb_flush_begin(s->engine, &vec);
 	if (ret < 0)

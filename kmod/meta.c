@@ -239,7 +239,7 @@ void cpblk_write_alone(struct cpblk_store *s, const struct cpb_vec *vec)
 
 	bio_init(bio, s->meta.bdev, &s->alone.bvec, 1,
 		 REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);
-	/* Others wait for it: whoever is throttled, or has a low priority, it is not. */
+	/* Others wait for it: it is not held up with the I/O of who sends it. */
 	bio_associate_blkg_from_css(bio, blkcg_root_css);
 	bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, IOPRIO_BE_NORM);
 	bio->bi_iter.bi_sector = block_sector(vec->block);
