@@ -21,10 +21,11 @@ declare -A DEV
 
 # What null_blk has not written yet it has no memory for, and getting that takes
 # longer than all the rest. So all of each device is written once; with FUA, which
-# goes by the cache.
+# goes by the cache. And none takes discards, which give the memory back: cpblk sends
+# them by itself, the others don't.
 make_device()
 {
-	make_null_blk "$SET-$1" "$2" "$CACHE_MB" "${SETTINGS[@]}"
+	make_null_blk "$SET-$1" "$2" "$CACHE_MB" discard=0 "${SETTINGS[@]}"
 	DEV[$1]=$REPLY
 	dd if=/dev/zero of="$REPLY" bs=1M count="$2" oflag=direct,dsync status=none
 }
