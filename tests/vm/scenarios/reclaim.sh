@@ -167,11 +167,22 @@ wait $events || :
 grep -o 'store [0-9]* [pw].*' $trace/trace | tail -n 30
 echo 0 >$trace/events/cpblk/cpblk_pace/enable
 
-# The same twice more, for a median: a host that is busy with something else for some
-# seconds of the one and not of the other can make much of little.
+# On the debug kernel it is a figure only.
+within()
+{
+	awk "BEGIN { exit !($1 < $(by_speed 3 100)) }"
+}
+
+# The same again, for a median of three: a host that is busy with something else for
+# some seconds of the one and not of the other can make much of little. If two are
+# within the bar the median is, whatever the third would be: no more than the larger
+# of the two.
 RATIOS=()
 compare
 for i in 2 3; do
+	if [ "$i" = 3 ] && within "${RATIOS[0]}" && within "${RATIOS[1]}"; then
+		break
+	fi
 	scatter "big$i" "$size"
 	start_load
 	start=$(now)
@@ -184,12 +195,11 @@ for i in 2 3; do
 	compare
 done
 ok "ratios: ${RATIOS[*]}"
-ratio=$(printf '%s\n' "${RATIOS[@]}" | median)
+ratio=$(printf '%s\n' "${RATIOS[@]}" | sort -g | sed -n 2p)
 figure reclaim_p99_ratio "$ratio"
 figure reclaim_paced_us_per_mib $paced
 figure reclaim_flat_out_us_per_mib $flat_out
-# On the debug kernel it is a figure only.
-awk "BEGIN { exit !($ratio < $(by_speed 3 100)) }" || fail "writes take too long meanwhile"
+within "$ratio" || fail "writes take too long meanwhile"
 
 # ---- Closed right after a deletion
 
