@@ -240,9 +240,11 @@ static void del_work(struct work_struct *work)
  */
 void cpblk_disks_del(struct cpblk_store *s)
 {
-	struct workqueue_struct *wq = alloc_workqueue("cpblk_del", WQ_UNBOUND, 256);
+	struct workqueue_struct *wq = NULL;
 	struct cpblk_disk *d;
 
+	if (!list_empty(&s->disks) && !list_is_singular(&s->disks))
+		wq = alloc_workqueue("cpblk_del", WQ_UNBOUND, 256);
 	while ((d = list_first_entry_or_null(&s->disks, struct cpblk_disk, list))) {
 		unlist(d);
 		INIT_WORK(&d->del_work, del_work);
