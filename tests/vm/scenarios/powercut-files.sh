@@ -6,7 +6,6 @@
 # filesystem replays its log and is clean, and what fsync() answered for is there.
 #
 # timeout: 300
-# kernels: 6.1 6.12
 # modules: configfs ext4 xfs
 # programs: files
 
