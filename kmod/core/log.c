@@ -482,13 +482,14 @@ static bool load_later(struct cpb_store *s, unsigned int i, u64 block)
 static int look_behind(struct cpb_store *s)
 {
 	struct cpb_log *log = &s->log;
-	/* Where it may have had no room before the end of the area, at its beginning. */
+	/* At the beginning of the area if it, or the one behind it, may have had no room. */
 	u64 places[] = { log->head.block, 0 };
+	unsigned int nr_places = log->head.block + 2 * CPB_BATCH_BLOCKS > log->blocks ? 2 : 1;
 	enum cpb_trace trace = CPB_TRACE_NONE;
 	bool later = false;
 	unsigned int n, nr;
 
-	for (n = 0; n < ARRAY_SIZE(places); n++) {
+	for (n = 0; n < nr_places; n++) {
 		u64 left = log->blocks - places[n];
 
 		for (nr = 0; nr < min_t(u64, left, CPB_BATCH_BLOCKS); nr++)

@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 
+#include "../../kmod/core/engine.h"
 #include "sim.h"
 
 #define BLOCKS	4096
@@ -83,8 +84,26 @@ static void take_stamps(struct sim *d)
 	}
 }
 
-/* Five checkpoints, each in a batch of its own, and a power cut. Return: the first one's. */
-static u64 five_batches(struct env *e, bool stamps)
+/* Batches until so many blocks are left at the end of the area. */
+static void go_on_until(struct env *e, u64 left)
+{
+	unsigned int n = 0;
+	char name[16];
+
+	while (e->s->log.head.block != e->s->log.blocks - left) {
+		snprintf(name, sizeof(name), "n%u", n++);
+		snap(e, name);
+		if (!(n % 32))
+			cr_assert_eq(cpb_commit(e->s), 0);
+	}
+}
+
+/*
+ * Five checkpoints, each in a batch of its own, and a power cut. With @left not 0 so
+ * many of them lie at the end of the journal, and the rest at its beginning.
+ * Return: the first one's number.
+ */
+static u64 five_batches_at(struct env *e, bool stamps, u64 left)
 {
 	char name[] = "x0";
 	u64 seq;
@@ -96,6 +115,8 @@ static u64 five_batches(struct env *e, bool stamps)
 		take_stamps(&e->disk);
 	e->s = sim_open(&e->disk);
 	cr_assert_eq(cpb_create(e->s, "a", SIZE, uuid, 0, &e->a, why), 0);
+	if (left)
+		go_on_until(e, left);
 	cr_assert_eq(cpb_commit(e->s), 0);
 	seq = le64_to_cpu(((struct cpb_disk_super *)e->disk.meta[0])->journal_seq);
 	for (; name[1] < '5'; name[1]++)
@@ -106,6 +127,11 @@ static u64 five_batches(struct env *e, bool stamps)
 	cr_assert_null(batch(e, seq + 5));
 	memcpy(e->was, e->last, CPB_BLOCK_SIZE);
 	return seq;
+}
+
+static u64 five_batches(struct env *e, bool stamps)
+{
+	return five_batches_at(e, stamps, 0);
 }
 
 static void end(struct env *e)
@@ -153,6 +179,45 @@ Test(journal, damaged)
 	cr_assert_eq(reopen(&e), 0, "%s", why);
 	cr_assert(has(&e, "x4"));
 	end(&e);
+}
+
+/* They go on at the beginning of the journal. */
+Test(journal, wrapped)
+{
+	static const u8 nothing[CPB_BLOCK_SIZE];
+	u64 seq, left, nr;
+	struct env e;
+	u8 *p;
+
+	for (left = 1; left < 5; left++) {
+		for (nr = 0; nr < 5; nr++) {
+			seq = five_batches_at(&e, true, left);
+			p = batch(&e, seq + nr);
+			p[CPB_BLOCK_SIZE / 2] ^= 1;
+			refused(&e);
+			/* It was never written: only the last one may be that. */
+			memset(p, 0, CPB_BLOCK_SIZE);
+			if (nr < 4) {
+				refused(&e);
+				tear(&e, 1, nothing);
+				refused(&e);
+				memset(e.last, 0, CPB_BLOCK_SIZE);
+				if (nr == 3)
+					cr_assert_eq(reopen(&e), 0, "%s", why);
+				else
+					refused(&e);
+			} else {
+				cr_assert_eq(reopen(&e), 0, "%s", why);
+			}
+			if (nr < 3) {
+				sim_free(&e.disk);
+				continue;
+			}
+			cr_assert(has(&e, "x2"));
+			cr_assert_eq(has(&e, "x3"), nr == 4);
+			end(&e);
+		}
+	}
 }
 
 /*
