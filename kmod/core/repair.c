@@ -197,7 +197,7 @@ static void settle_bitmap(struct cpb_repair *r)
 /*
  * What is in the journal and is not replayed must never be found any more, whatever
  * its number: the next batch gets one above all that are there. The last one may
- * have no head.
+ * have no head. A number that is damaged must not use up all there are.
  */
 static void number_above(struct cpb_store *s)
 {
@@ -208,7 +208,7 @@ static void number_above(struct cpb_store *s)
 		if (!s->ops->read(s->ctx, s->log.start + i, b) &&
 		    le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH &&
 		    !memcmp(b->h.uuid, s->uuid, sizeof(b->h.uuid)) &&
-		    le64_to_cpu(b->h.base) < CPB_COUNTER_MAX - 2)
+		    le64_to_cpu(b->h.base) < CPB_COUNTER_MAX / 2)
 			s->log.head.seq = max(s->log.head.seq,
 					      le64_to_cpu(b->h.base) + 2);
 	port_free_block(b);
