@@ -164,6 +164,28 @@ make_null_blk()
 	wait_for 5 test -b "$REPLY"
 }
 
+# cut_power: of the null_blk devices cut-meta and cut-data, both at the same time;
+# what is in their caches is lost
+cut_power()
+{
+	echo 0 >/sys/kernel/config/nullb/cut-meta/power &
+	echo 0 >/sys/kernel/config/nullb/cut-data/power
+	wait $!
+}
+
+# power_on CACHE_MB: of both, which are $META and $DATA
+power_on()
+{
+	local disk
+
+	for disk in cut-meta cut-data; do
+		echo "$1" >"/sys/kernel/config/nullb/$disk/cache_size"
+		echo 1 >"/sys/kernel/config/nullb/$disk/power"
+	done
+	wait_for 5 test -b "$META"
+	wait_for 5 test -b "$DATA"
+}
+
 remove_null_blk()
 {
 	echo 0 >"/sys/kernel/config/nullb/$1/power"

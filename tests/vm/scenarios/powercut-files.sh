@@ -29,26 +29,6 @@ cpblk open "$META" "$DATA"
 echo 1 >/sys/kernel/rcu_expedited
 at_exit eval "echo 0 >/sys/kernel/rcu_expedited"
 
-# Both at the same time.
-cut_power()
-{
-	echo 0 >/sys/kernel/config/nullb/cut-meta/power &
-	echo 0 >/sys/kernel/config/nullb/cut-data/power
-	wait $!
-}
-
-power_on()
-{
-	# 1 MiB is too little, so that part of what is in it gets written.
-	cache=$((RANDOM % 2 ? 64 : 1))
-	for disk in cut-meta cut-data; do
-		echo $cache >"/sys/kernel/config/nullb/$disk/cache_size"
-		echo 1 >"/sys/kernel/config/nullb/$disk/power"
-	done
-	wait_for 5 test -b "$META"
-	wait_for 5 test -b "$DATA"
-}
-
 wrong()
 {
 	echo "VIOLATION: $*"
@@ -76,7 +56,8 @@ cut_under()
 	wait $workers || :
 	umount $mnt
 	cpblk close cut || :
-	power_on
+	# 1 MiB is too little, so that part of what is in it gets written.
+	power_on $((RANDOM % 2 ? 64 : 1))
 
 	cuts=$((cuts + 1))
 	cpblk check "$META" "$DATA" || wrong "the store is damaged"
