@@ -100,6 +100,25 @@ stream 16 $((count / 4))
 ratio commits_per_fsync_16 $(($(journal_commits) - written)) $((count * 4)) 0.5
 finish_store two "$META" "$DATA"
 
+# A journal that is written round and round: the trees are written back before it is
+# full, so that no FLUSH has to wait for that. Looked at as often as can be.
+cpblk format --force --journal 1M small "$META" "$DATA"
+cpblk open "$META" "$DATA"
+cpblk create vm 64M
+while cpblk status --json | number_of journal_used; do
+	sleep 0.01
+done >/tmp/used &
+watcher=$!
+written=$(journal_commits)
+stream 16 "$count"
+written=$(($(journal_commits) - written))
+kill $watcher
+wait $watcher || :
+((written > 3 * 256)) || fail "the journal was not written round three times: $written batches"
+ratio journal_fullest "$(sort -n /tmp/used | tail -n 1)" $((1 << 20)) 0.8
+ok "$written batches, seen $(wc -l </tmp/used) times"
+finish_store small "$META" "$DATA"
+
 slow_disk disk 320
 disk=$REPLY
 printf '%s\n' 'label: gpt' 'size=64MiB' 'size=240MiB' | sfdisk -q "$disk"
