@@ -32,6 +32,10 @@ make_initrd()
 		cp "$BUILD/$KERNEL/cpblk.ko" "$root/cpblk/"
 	if [ "$KERNEL" = debug ]; then
 		add_programs "$root" "$BUILD/progs/quick/cpblk"
+		add_libraries "$root" "$BUILD/tools/cpblk"
+		# Where a static program looks for it that loads a library.
+		install -D /lib64/ld-linux-x86-64.so.2 \
+			"$root/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
 	elif [ -x "$BUILD/tools/cpblk" ]; then
 		add_programs "$root" "$BUILD/tools/cpblk"
 	fi

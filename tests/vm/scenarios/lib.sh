@@ -251,7 +251,11 @@ by_speed()
 # number_of KEY: of a JSON text on stdin, the first number with that key.
 number_of()
 {
-	sed -n "s/^.*\"$1\": \([0-9]*\).*$/\1/p" | head -n 1
+	local json
+
+	# No process for it: that takes half a second on the slowest kernel.
+	json=$(</dev/stdin)
+	[[ ! $json =~ \"$1\":\ ([0-9]+) ]] || echo "${BASH_REMATCH[1]}"
 }
 
 # make_store NAME META_MB DATA_MB [OPTION...]: formats and opens a store on RAM
