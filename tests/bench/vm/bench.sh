@@ -13,7 +13,7 @@
 # modules: null_blk dm-mod dm-thin-pool dm-snapshot xfs loop
 # programs: map take latency stall many
 # parts: peers.sh rows.sh operations.sh
-# memory: 6144
+# memory: 14336
 
 . "${0%/*}/lib.sh"
 . "${0%/*}/peers.sh"
@@ -27,7 +27,7 @@ ROWS=all ROUNDS=3 RUNTIME=2 DEVICES="ram 200us 2ms" EXTENTS="10000 1000000 50000
 THIN_BLOCKS="10000 100000"
 # Checkpoints in a store; forks of one checkpoint.
 MANY="100 10000 100000" FORKS="100 10000"
-SIZE=256 CACHE_MB=1
+SIZE=1024 CACHE_MB=1
 # shellcheck source=/dev/null
 . /cpblk/options
 

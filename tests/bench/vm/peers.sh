@@ -49,7 +49,7 @@ make_set()
 	V=$2
 	SETTINGS=("${@:3}")
 	# XFS wants 300 MiB.
-	local big=$((V > 128 ? V * 3 : 384)) size=$((V * 2048))
+	local big=$((V > 128 ? V * 5 / 2 : 384)) size=$((V * 2048))
 
 	# Raw and dm-linear are the same device.
 	make_device base "$V"
