@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static long (*symbol(const char *name))(long, long, long, long)
+typedef long call(long a, long b, long c, long d);
+
+static call *symbol(const char *name)
 {
 	static void *lib;
 	void *at;
@@ -22,16 +24,16 @@ static long (*symbol(const char *name))(long, long, long, long)
 		lib = dlopen("libmount.so.1", RTLD_NOW);
 	at = lib ? dlsym(lib, name) : NULL;
 	if (at)
-		return (long (*)(long, long, long, long))at;
+		return (call *)at;
 	fprintf(stderr, "%s: %s\n", name, dlerror());
 	abort();
 }
 
 #define HAND_ON_IF(name, condition)					\
-	long name(long, long, long, long);				\
+	long name(long a, long b, long c, long d);			\
 	long name(long a, long b, long c, long d)			\
 	{								\
-		static long (*at)(long, long, long, long);		\
+		static call *at;					\
 									\
 		if (!at && (condition))					\
 			at = symbol(#name);				\
