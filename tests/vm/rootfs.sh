@@ -33,9 +33,11 @@ add_libraries()
 
 	shift
 	for file; do
-		libraries_of "$file"
+		# What a stub is there for, and what that would bring, is not needed.
+		LD_LIBRARY_PATH=$root/lib/x86_64-linux-gnu libraries_of "$file"
 	done | sort -u | while read -r lib; do
-		[ -e "$root$lib" ] || install -D "$lib" "$root$lib"
+		[ "${lib#"$root"}" != "$lib" ] || [ -e "$root$lib" ] ||
+			install -D "$lib" "$root$lib"
 	done
 }
 
@@ -58,6 +60,32 @@ add_programs()
 		paths+=("$real")
 	done
 	add_libraries "$root" "${paths[@]}"
+}
+
+# add_stubs ROOT PROGRAM LIBRARY...: of these libraries of the program's, ones that have
+# its functions, which do nothing but end it. What fio can do with clusters brings fifty
+# libraries, and loading them takes longer than all else at its start.
+add_stubs()
+{
+	local root=$1 program=$2 lib path tmp versions
+
+	tmp=$(mktemp -d)
+	for lib in "${@:3}"; do
+		versions=()
+		path=$(libraries_of "$program" | grep "/lib$lib\.so") || continue
+		# Symbols of both, with their versions as the program has them.
+		join <(nm -D --undefined-only "$program" | awk '{ sub(/@/, " ", $2); print $2 }' | sort) \
+			<(nm -D --defined-only --without-symbol-versions "$path" | awk '{ print $3 }' | sort -u) \
+			>"$tmp/symbols"
+		awk '{ print "void " $1 "(void) { __builtin_trap(); }" }' "$tmp/symbols" >"$tmp/stub.c"
+		awk 'NF > 1 { v[$2] = v[$2] " " $1 ";" }
+			END { for (i in v) print i " {" v[i] " };" }' "$tmp/symbols" >"$tmp/versions"
+		install -d "$root${path%/*}"
+		[ ! -s "$tmp/versions" ] || versions=(-Wl,--version-script="$tmp/versions")
+		gcc -shared -nostdlib -o "$root$path" -Wl,-soname,"${path##*/}" \
+			"${versions[@]}" "$tmp/stub.c"
+	done
+	rm -r "$tmp"
 }
 
 # pack ROOT: writes the folder to stdout as an uncompressed cpio archive,

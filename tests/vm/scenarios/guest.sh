@@ -19,7 +19,7 @@ PASSED=0
 passed()
 {
 	PASSED=$((PASSED + 1))
-	ok "$* ($SECONDS s)"
+	ok "$*"
 }
 
 # has_records NAME N: the guest came up with at least N records, none missing.

@@ -70,10 +70,10 @@ fail()
 	exit 1
 }
 
-# ok MESSAGE...: says what was shown to work, for the reader of the log.
+# ok MESSAGE...: says what was shown to work, and when, for the reader of the log.
 ok()
 {
-	echo "ok: $*"
+	echo "ok: $* ($SECONDS s)"
 }
 
 # expect_fail REGEX COMMAND...: the command must fail, and say why.

@@ -79,13 +79,15 @@ reclaim()
 # at most, ns
 p99()
 {
-	local at
-
-	for ((at = $1; at + 1000 <= $2; at += 1000)); do
-		awk -F, -v from="$at" '$1 >= from && $1 < from + 1000 { print $2 + 0 }' \
-			${log}_lat.1.log | sort -n |
-			awk '{ a[NR] = $1 } END { if (NR > 20) print a[NR - int(NR / 100)] }'
-	done
+	awk -F, -v from="$1" -v to="$2" '$1 >= from {
+		at = int(($1 - from) / 1000)
+		if (from + (at + 1) * 1000 <= to)
+			print at, $2 + 0
+	}' ${log}_lat.1.log | sort -n -k 1,1 -k 2,2 | awk '
+		function out() { if (n > 20) print a[n - int(n / 100)] }
+		$1 != at { out(); at = $1; n = 0 }
+		{ a[++n] = $2 }
+		END { out() }'
 }
 
 # median: of the numbers on stdin
