@@ -14,7 +14,7 @@ log=/tmp/load.log
 
 make_store load 128 1024
 cpblk create vm "$(by_speed 16M 4M)"
-stomp run $log load vm "$(by_speed 6 12)" "$(by_speed 16 8)" 100 snap
+stomp run $log load vm 6 "$(by_speed 16 8)" 100 snap
 stomp verify $log load vm
 ok "each checkpoint is a causal cut"
 
@@ -34,7 +34,7 @@ cpblk create fio "$(by_speed 64M 16M)"
 fio --name=fio --filename="$(dev_for fio)" --ioengine=libaio --iodepth=16 \
 	--direct=1 --rw=randwrite --bsrange=512-128k \
 	--blockalign=512 --verify=crc32c --verify_backlog=64 --do_verify=1 \
-	--time_based=1 --runtime="$(by_speed 5 10)" --randseed=7 --output-format=terse \
+	--time_based=1 --runtime=5 --randseed=7 --output-format=terse \
 	--output=/tmp/fio.out &
 fio=$!
 while kill -0 $fio 2>/dev/null; do

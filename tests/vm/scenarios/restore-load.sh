@@ -31,7 +31,7 @@ generation()
 
 make_store restore 128 1024
 cpblk create vm "$(by_speed 16M 4M)"
-stomp run $log restore vm "$(by_speed 6 12)" "$(by_speed 12 8)" 100 restore
+stomp run $log restore vm 6 "$(by_speed 12 8)" 100 restore
 stomp verify $log restore vm
 rm $log
 ok "whatever was restored under load is what it must be"

@@ -10,8 +10,9 @@
 
 . "${0%/*}/lib.sh"
 
-secs=$(by_speed 3 6)
+secs=3
 threads=$(by_speed 8 4)
+size=$(by_speed 8M 4M)
 
 make_store one 64 512
 one=("$META" "$DATA")
@@ -19,8 +20,8 @@ make_store two 64 512 --chunk 64K
 two=("$META" "$DATA")
 expect_fail "several stores are open|which store|-s" cpblk create vm 1M
 for store in one two; do
-	cpblk -s $store create vm 8M
-	cpblk -s $store create other 8M
+	cpblk -s $store create vm "$size"
+	cpblk -s $store create other "$size"
 done
 for store in one two; do
 	for volume in vm other; do
