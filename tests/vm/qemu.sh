@@ -14,6 +14,8 @@ QEMU=(
 # half the time, and large copies take a third, as measured on 6.12.
 TCG=(-accel "tcg,thread=multi" -cpu max,erms=off,fsrm=off,smap=off,smep=off,la57=off)
 KVM=(-accel kvm -cpu host)
+# The clock counts instructions, one each nanosecond, whatever else the host does.
+ICOUNT=(-accel tcg,thread=single "${TCG[@]:2}" -icount "shift=0,sleep=off")
 
 # Messages of warnings and worse go to the console as they come. Speculation
 # flaws need no mitigation here, and a kernel at fixed addresses is easier to
@@ -32,6 +34,7 @@ accel_for()
 	case ${CPBLK_ACCEL-} in
 	kvm)	ACCEL=("${KVM[@]}"); return ;;
 	tcg)	ACCEL=("${TCG[@]}"); return ;;
+	icount)	ACCEL=("${ICOUNT[@]}"); return ;;
 	esac
 
 	answer=$CACHE/accel/$(uname -r)-${kernel##*/}
