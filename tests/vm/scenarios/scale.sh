@@ -12,7 +12,7 @@
 
 few=$(by_speed 10000 2000)
 many=$(by_speed 1000000 20000)
-rounds=$(by_speed 21 3)
+rounds=$(by_speed 21 5)
 
 # The data itself is dropped, all but the store's label at its beginning: the
 # maps are what this is about.
