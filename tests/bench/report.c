@@ -5,8 +5,9 @@
  *	report SAMPLES --name NAME --json FILE --plot PREFIX
  *
  * SAMPLES has the lines that tests/bench/vm/bench.sh says: EXPECT ROW PEER COUNT,
- * SAMPLE ROW PEER ROUND VALUE. A row's value is the median of its samples; ratios
- * are those of medians. PREFIX.dat and PREFIX-ops.dat are for tests/bench/plot.
+ * SAMPLE ROW PEER ROUND VALUE. A row's value is the median of its samples. A ratio of
+ * rates is the median of the rounds' ratios, since what is compared was measured at
+ * nearly the same time there; one of times is that of medians. PREFIX.dat and PREFIX-ops.dat are for tests/bench/plot.
  *
  * Fails if a sample is missing that was expected. A bar that is missed is said,
  * and does not fail: on a busy machine that may be the machine.
@@ -25,7 +26,8 @@
 struct row {
 	char name[NAME_MAX_LEN], peer[NAME_MAX_LEN];
 	unsigned int expected, nr, room;
-	double *values;		/* sorted, once all are there */
+	double *values;		/* as they came */
+	double *sorted;
 	bool printed;
 };
 
@@ -93,6 +95,18 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static double *sorted_copy(const double *values, unsigned int nr)
+{
+	double *v = malloc((nr + 1) * sizeof(*v));
+
+	if (!v)
+		die("out of memory");
+	if (nr)
+		memcpy(v, values, nr * sizeof(*v));
+	qsort(v, nr, sizeof(*v), by_value);
+	return v;
+}
+
 static void load(const char *path)
 {
 	char *line = NULL, name[NAME_MAX_LEN], peer[NAME_MAX_LEN];
@@ -112,15 +126,17 @@ static void load(const char *path)
 	free(line);
 	fclose(f);
 	for (i = 0; i < nr_rows; i++)
-		qsort(rows[i].values, rows[i].nr, sizeof(double), by_value);
+		rows[i].sorted = sorted_copy(rows[i].values, rows[i].nr);
+}
+
+static double median_of(const double *sorted, unsigned int n)
+{
+	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
 static double median(const struct row *r)
 {
-	const double *v = r->values;
-	unsigned int n = r->nr;
-
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+	return median_of(r->sorted, r->nr);
 }
 
 /* Half of the way from the smallest to the largest, in percent of the median. */
@@ -128,7 +144,7 @@ static double spread(const struct row *r)
 {
 	double m = median(r);
 
-	return m ? 50 * (r->values[r->nr - 1] - r->values[0]) / m : 0;
+	return m ? 50 * (r->sorted[r->nr - 1] - r->sorted[0]) / m : 0;
 }
 
 /* The median of a row; false: it was not measured. */
@@ -203,10 +219,38 @@ static const struct figure figures[] = {
 
 #define NR_FIGURES	(sizeof(figures) / sizeof(*figures))
 
+/* In nanoseconds, so to be shown in milliseconds. */
+static bool is_time(const char *name)
+{
+	return strstr(name, "ops.") || strstr(name, "stall.") ||
+	       !strncmp(name, "open.", 5) || !strncmp(name, "many.", 5) ||
+	       !strncmp(name, "forks.", 6);
+}
+
+/* The median of the rounds' ratios; false: not all rounds have both. */
+static bool ratio_of_rounds(const struct figure *f, double *value)
+{
+	const struct row *r = find_row(f->row, f->peer), *to = find_row(f->to_row, f->to_peer);
+	double *ratios;
+	unsigned int i;
+
+	if (!r || !to || !r->nr || r->nr != to->nr || is_time(r->name))
+		return false;
+	ratios = sorted_copy(r->values, r->nr);
+	for (i = 0; i < r->nr; i++)
+		ratios[i] = to->values[i] ? r->values[i] / to->values[i] : 0;
+	qsort(ratios, r->nr, sizeof(*ratios), by_value);
+	*value = median_of(ratios, r->nr);
+	free(ratios);
+	return true;
+}
+
 static bool figure_value(const struct figure *f, double *value)
 {
 	double to;
 
+	if (f->to_row && ratio_of_rounds(f, value))
+		return true;
 	if (!value_of(f->row, f->peer, value))
 		return false;
 	if (!f->to_row)
@@ -242,14 +286,6 @@ static void print_figures(void)
 }
 
 /* ---- The table ---- */
-
-/* In nanoseconds, so to be shown in milliseconds. */
-static bool is_time(const char *name)
-{
-	return strstr(name, "ops.") || strstr(name, "stall.") ||
-	       !strncmp(name, "open.", 5) || !strncmp(name, "many.", 5) ||
-	       !strncmp(name, "forks.", 6);
-}
 
 /* A few digits whatever the size, with a comma at each thousand. */
 static void print_cell(const struct row *r)

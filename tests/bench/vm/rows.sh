@@ -124,54 +124,67 @@ io()
 	esac
 }
 
-# phase PHASE PEER: all of it that was asked for
-phase()
+# one PHASE JOB PEER
+one()
 {
-	local job pid keep
+	local pid keep
 
-	jobs_of "$DEVICE" "$2" "$1"
-	for job in "${JOBS[@]}"; do
-		case $1 in
-		fresh)
-			[ "$job" = seqread ] || peer_fresh "$2"
-			io "$job" "$1" "$2"
-			;;
-		before)
-			io "$job" "$1" "$2"
-			;;
-		after)
-			peer_take "$2"
-			io "$job" "$1" "$2"
-			peer_drop "$2"
-			;;
-		5hz)
-			peer_taker "$2"
-			# What is written in sequence is too much to keep.
-			keep=1000
-			[ "$job" != seqwriteold ] || keep=2
-			take every 200 $keep "/tmp/taken-$SET-$2" "${TAKER[@]}" >/tmp/taken &
-			pid=$!
-			io "$job" "$1" "$2"
-			kill $pid
-			wait $pid
-			tell "INFO $DEVICE $job $2: $(</tmp/taken) checkpoints"
-			peer_drop "$2"
-			;;
-		esac
+	case $1 in
+	fresh)
+		[ "$2" = seqread ] || peer_fresh "$3"
+		io "$2" "$1" "$3"
+		;;
+	before)
+		io "$2" "$1" "$3"
+		;;
+	after)
+		peer_take "$3"
+		io "$2" "$1" "$3"
+		peer_drop "$3"
+		;;
+	5hz)
+		peer_taker "$3"
+		# What is written in sequence is too much to keep.
+		keep=1000
+		[ "$2" != seqwriteold ] || keep=2
+		take every 200 $keep "/tmp/taken-$SET-$3" "${TAKER[@]}" >/tmp/taken &
+		pid=$!
+		io "$2" "$1" "$3"
+		kill $pid
+		wait $pid
+		tell "INFO $DEVICE $2 $3: $(</tmp/taken) checkpoints"
+		peer_drop "$3"
+		;;
+	esac
+}
+
+# each PHASE JOB: with one peer after the other
+each()
+{
+	local peer
+
+	for peer in "${PEERS[@]}"; do
+		jobs_of "$DEVICE" "$peer" "$1"
+		[[ " ${JOBS[*]} " = *" $2 "* ]] || continue
+		one "$1" "$2" "$peer"
+		# The file below XFS is in the page cache, which takes memory from others:
+		# their metadata would have to be read again.
+		[ "$peer" != xfs ] || echo 1 >/proc/sys/vm/drop_caches
 	done
 }
 
-# io_round: each phase with one peer after the other
+# io_round: what is compared comes close together, as the machine may be slower for
+# a while; what needs a fresh volume comes first
 io_round()
 {
-	local phase peer
+	local phase job
 
-	for phase in fresh before after 5hz; do
-		for peer in "${PEERS[@]}"; do
-			phase $phase "$peer"
-			# The file below XFS is in the page cache, which takes memory from others:
-			# their metadata would have to be read again.
-			[ "$peer" != xfs ] || echo 1 >/proc/sys/vm/drop_caches
+	for job in firstwrite seqwrite seqread; do
+		each fresh $job
+	done
+	for job in randread randwrite mixed seqreadold seqwriteold fsync1 fsync16; do
+		for phase in before after 5hz; do
+			each $phase $job
 		done
 	done
 }
