@@ -423,21 +423,22 @@ struct cpb_disk_label {
 
 /* struct cpb_disk_super, @incompat */
 #define CPB_INCOMPAT_STAMPS	(1U << 0) /* sectors of the journal have stamps */
-#define CPB_INCOMPAT_KNOWN	CPB_INCOMPAT_STAMPS
+#define CPB_INCOMPAT_SHORT	(1U << 1) /* a batch ends with the sector its records end in */
+#define CPB_INCOMPAT_KNOWN	(CPB_INCOMPAT_STAMPS | CPB_INCOMPAT_SHORT)
 
 #define CPB_SECTOR_SIZE		512U	/* what a device writes wholly or not at all */
 
 /**
  * struct cpb_disk_stamp - end of each sector of a journal batch
  * @crc: @h.crc of the batch's head
- * @blocks: its length
+ * @length: in sectors with %CPB_INCOMPAT_SHORT, else in blocks
  * @sector: which one of the batch this is
  * @store: the first bytes of the store's UUID
  * @seq: the batch's number, the low half of @h.base
  */
 struct cpb_disk_stamp {
 	__le32 crc;
-	__le16 blocks;
+	__le16 length;
 	__le16 sector;
 	__u8 store[4];
 	__le32 seq;
@@ -454,11 +455,14 @@ struct cpb_disk_stamp {
  * @link: @h.crc of the batch before, which makes a chain that no stale batch
  *	fits into
  * @bytes: of records that follow this head
- * @blocks: length of the batch, without a wrap in it
+ * @blocks: what the batch takes of the journal, without a wrap in it
  * @pad: zero
  *
  * Head and records are a stream of bytes; with %CPB_INCOMPAT_STAMPS it goes on
- * behind the stamp that is at the end of each sector.
+ * behind the stamp that is at the end of each sector. What the stream leaves of its
+ * last sector is zero, and so, without %CPB_INCOMPAT_SHORT, are the sectors up to the
+ * end of its last block. With it these are no part of the batch: they may hold
+ * anything, such as what an older batch left there.
  */
 struct cpb_disk_batch {
 	struct cpb_disk_header h;

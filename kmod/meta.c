@@ -80,10 +80,14 @@ static sector_t block_sector(u64 block)
 	return block << (CPB_BLOCK_SHIFT - SECTOR_SHIFT);
 }
 
-/* The engine's blocks are whole pages of the kernel's own memory. */
-static void add_block(struct bio *bio, void *data)
+/*
+ * The engine's blocks are whole pages of the kernel's own memory. Less than a physical
+ * block the device would have to read, merge and write again.
+ */
+static void add_block(struct bio *bio, void *data, unsigned int spare)
 {
-	__bio_add_page(bio, virt_to_page(data), CPB_BLOCK_SIZE,
+	spare -= spare % bdev_physical_block_size(bio->bi_bdev);
+	__bio_add_page(bio, virt_to_page(data), CPB_BLOCK_SIZE - spare,
 		       offset_in_page(data));
 }
 
@@ -97,7 +101,7 @@ static int one_block(struct cpblk_store *s, struct block_device *bdev,
 	bio = bio_alloc_bioset(bdev, 1, opf | REQ_META | REQ_SYNC, GFP_NOIO,
 			       &s->meta_bios);
 	bio->bi_iter.bi_sector = block_sector(block);
-	add_block(bio, data);
+	add_block(bio, data, 0);
 	ret = submit_bio_wait(bio);
 	bio_put(bio);
 	memalloc_noio_restore(noio);
@@ -140,14 +144,14 @@ static bool data_clean(void *ctx)
 	return cpblk_cache_clean(ctx);
 }
 
-/* How many from @vec on are neighbours on the device. */
+/* How many from @vec on are neighbours on the device, with nothing spare between. */
 static unsigned int neighbours(const struct cpb_vec *vec, unsigned int nr)
 {
 	unsigned int i;
 
 	nr = min(nr, BIO_MAX_VECS);
 	for (i = 1; i < nr; i++)
-		if (vec[i].block != vec[0].block + i)
+		if (vec[i].block != vec[0].block + i || vec[i - 1].spare)
 			break;
 	return i;
 }
@@ -169,7 +173,7 @@ static int write_runs(struct cpblk_store *s, const struct cpb_vec *vec,
 				       &s->meta_bios);
 		bio->bi_iter.bi_sector = block_sector(vec[i].block);
 		for (j = 0; j < len; j++)
-			add_block(bio, vec[i + j].data);
+			add_block(bio, vec[i + j].data, vec[i + j].spare);
 		batch_submit(&batch, bio);
 	}
 	blk_finish_plug(&plug);
@@ -245,7 +249,7 @@ void cpblk_write_alone(struct cpblk_store *s, const struct cpb_vec *vec)
 	bio->bi_iter.bi_sector = block_sector(vec->block);
 	bio->bi_private = s;
 	bio->bi_end_io = alone_end_io;
-	add_block(bio, vec->data);
+	add_block(bio, vec->data, vec->spare);
 	submit_bio(bio);
 }
 

@@ -8,10 +8,14 @@
  * durable. But it must not be taken for a batch that was, and is damaged. So each
  * sector ends with a stamp, as the sectors of NTFS's records do: if all sectors
  * have the stamp of one batch it was written to its end, and whatever is wrong
- * with it has come later.
+ * with it has come later. One of a single sector is there as soon as any of it is.
  *
  * The records don't lie in the stamps' places: a batch is a stream of bytes that
  * passes over them. Stores of before there were stamps have whole sectors of it.
+ *
+ * A batch begins with a block, and ends with the sector that its stream ends in: most
+ * are of one sector, and where the device takes sectors nothing else is written. Stores
+ * of before that have batches that end with a block, as does a batch's place in any.
  */
 #include "engine.h"
 
@@ -30,36 +34,52 @@ static struct cpb_disk_stamp *stamp(const struct cpb_vec *vec, unsigned int i)
 	return (void *)(sector(vec, i) + CPB_STAMPED_ROOM);
 }
 
-/** cpb_batch_room() - bytes of each sector that are the stream's, by the superblock */
-unsigned int cpb_batch_room(const struct cpb_disk_super *sb)
+/** cpb_batch_form() - how the batches of the store with this superblock lie */
+struct cpb_batch_form cpb_batch_form(const struct cpb_disk_super *sb)
 {
-	return le64_to_cpu(sb->incompat) & CPB_INCOMPAT_STAMPS ? CPB_STAMPED_ROOM :
-								 CPB_SECTOR_SIZE;
+	u64 incompat = le64_to_cpu(sb->incompat);
+
+	return (struct cpb_batch_form){
+		.room = incompat & CPB_INCOMPAT_STAMPS ? CPB_STAMPED_ROOM : CPB_SECTOR_SIZE,
+		.ends = incompat & CPB_INCOMPAT_SHORT,
+	};
 }
 
 /** cpb_batch_bytes() - length of the stream in @blocks blocks, the head in it */
-size_t cpb_batch_bytes(unsigned int blocks, unsigned int room)
+size_t cpb_batch_bytes(unsigned int blocks, const struct cpb_batch_form *f)
 {
-	return (size_t)blocks * SECTORS * room;
+	return (size_t)blocks * SECTORS * f->room;
+}
+
+/** cpb_batch_sectors() - how many sectors the batch in @vec has, of those of @blocks blocks */
+unsigned int cpb_batch_sectors(const struct cpb_vec *vec, unsigned int blocks,
+			       const struct cpb_batch_form *f)
+{
+	const struct cpb_disk_batch *b = vec[0].data;
+	u64 stream = sizeof(*b) + (u64)le32_to_cpu(b->bytes);
+	size_t most = cpb_batch_bytes(blocks, f);
+
+	/* A damaged one may say that it is longer. */
+	return DIV_ROUND_UP(f->ends && stream < most ? (size_t)stream : most, f->room);
 }
 
 /**
  * cpb_batch_put() - append to the stream
  * @vec: the batch's blocks
- * @room: of each sector
+ * @f: how it lies there
  * @at: where, bytes
  * @p: what
  * @len: bytes of it
  *
  * Return: where it ends.
  */
-size_t cpb_batch_put(const struct cpb_vec *vec, unsigned int room, size_t at,
+size_t cpb_batch_put(const struct cpb_vec *vec, const struct cpb_batch_form *f, size_t at,
 		     const void *p, size_t len)
 {
 	while (len) {
-		size_t n = min(room - at % room, len);
+		size_t n = min(f->room - at % f->room, len);
 
-		memcpy(sector(vec, at / room) + at % room, p, n);
+		memcpy(sector(vec, at / f->room) + at % f->room, p, n);
 		at += n;
 		p += n;
 		len -= n;
@@ -67,32 +87,42 @@ size_t cpb_batch_put(const struct cpb_vec *vec, unsigned int room, size_t at,
 	return at;
 }
 
+/** cpb_batch_clear() - zeroes from @at in the stream to the end of sector @end - 1 */
+void cpb_batch_clear(const struct cpb_vec *vec, const struct cpb_batch_form *f, size_t at,
+		     unsigned int end)
+{
+	for (; at < end * f->room; at += f->room - at % f->room)
+		memset(sector(vec, at / f->room) + at % f->room, 0,
+		       CPB_SECTOR_SIZE - at % f->room);
+}
+
 /** cpb_batch_get() - the whole stream of @blocks blocks, to @flat */
-void cpb_batch_get(const struct cpb_vec *vec, unsigned int blocks, unsigned int room,
-		   void *flat)
+void cpb_batch_get(const struct cpb_vec *vec, unsigned int blocks,
+		   const struct cpb_batch_form *f, void *flat)
 {
 	unsigned int i;
 
 	for (i = 0; i < blocks * SECTORS; i++)
-		memcpy(flat + i * room, sector(vec, i), room);
+		memcpy(flat + i * f->room, sector(vec, i), f->room);
 }
 
-static u32 checksum(const struct cpb_vec *vec, unsigned int blocks, unsigned int room)
+static u32 checksum(const struct cpb_vec *vec, unsigned int sectors,
+		    const struct cpb_batch_form *f)
 {
-	u32 crc = port_crc(0, vec[0].data + sizeof(__le32), room - sizeof(__le32));
+	u32 crc = port_crc(0, vec[0].data + sizeof(__le32), f->room - sizeof(__le32));
 	unsigned int i;
 
-	for (i = 1; i < blocks * SECTORS; i++)
-		crc = port_crc(crc, sector(vec, i), room);
+	for (i = 1; i < sectors; i++)
+		crc = port_crc(crc, sector(vec, i), f->room);
 	return crc;
 }
 
 static struct cpb_disk_stamp stamp_of(const u8 *uuid, u64 seq, __le32 crc,
-				      unsigned int blocks, unsigned int i)
+				      unsigned int length, unsigned int i)
 {
 	struct cpb_disk_stamp st = {
 		.crc = crc,
-		.blocks = cpu_to_le16(blocks),
+		.length = cpu_to_le16(length),
 		.sector = cpu_to_le16(i),
 		.seq = cpu_to_le32(seq),
 	};
@@ -101,36 +131,40 @@ static struct cpb_disk_stamp stamp_of(const u8 *uuid, u64 seq, __le32 crc,
 	return st;
 }
 
-/* The stamp that sector @i of this batch should have. */
-static struct cpb_disk_stamp stamp_by_head(const struct cpb_disk_batch *b,
-					   unsigned int i)
+/* The stamp that sector @i of the batch of @sectors in @vec should have. */
+static struct cpb_disk_stamp stamp_by_head(const struct cpb_vec *vec, unsigned int sectors,
+					   const struct cpb_batch_form *f, unsigned int i)
 {
+	const struct cpb_disk_batch *b = vec[0].data;
+
 	return stamp_of(b->h.uuid, le64_to_cpu(b->h.base), b->h.crc,
-			le32_to_cpu(b->blocks), i);
+			f->ends ? sectors : le32_to_cpu(b->blocks), i);
 }
 
 /** cpb_batch_seal() - put a batch's checksum into its head, and its stamps */
-void cpb_batch_seal(const struct cpb_vec *vec, unsigned int blocks, unsigned int room)
+void cpb_batch_seal(const struct cpb_vec *vec, unsigned int blocks,
+		    const struct cpb_batch_form *f)
 {
+	unsigned int sectors = cpb_batch_sectors(vec, blocks, f), i;
 	struct cpb_disk_batch *b = vec[0].data;
-	unsigned int i;
 
-	b->h.crc = cpu_to_le32(checksum(vec, blocks, room));
-	for (i = 0; i < blocks * SECTORS && room < CPB_SECTOR_SIZE; i++)
-		*stamp(vec, i) = stamp_by_head(b, i);
+	b->h.crc = cpu_to_le32(checksum(vec, sectors, f));
+	for (i = 0; i < sectors && f->room < CPB_SECTOR_SIZE; i++)
+		*stamp(vec, i) = stamp_by_head(vec, sectors, f, i);
 }
 
 /** cpb_batch_whole() - are the checksum and the stamps right? */
-bool cpb_batch_whole(const struct cpb_vec *vec, unsigned int blocks, unsigned int room)
+bool cpb_batch_whole(const struct cpb_vec *vec, unsigned int blocks,
+		     const struct cpb_batch_form *f)
 {
+	unsigned int sectors = cpb_batch_sectors(vec, blocks, f), i;
 	const struct cpb_disk_batch *b = vec[0].data;
 	struct cpb_disk_stamp st;
-	unsigned int i;
 
-	if (le32_to_cpu(b->h.crc) != checksum(vec, blocks, room))
+	if (le32_to_cpu(b->h.crc) != checksum(vec, sectors, f))
 		return false;
-	for (i = 0; i < blocks * SECTORS && room < CPB_SECTOR_SIZE; i++) {
-		st = stamp_by_head(b, i);
+	for (i = 0; i < sectors && f->room < CPB_SECTOR_SIZE; i++) {
+		st = stamp_by_head(vec, sectors, f, i);
 		if (memcmp(&st, stamp(vec, i), sizeof(st)))
 			return false;
 	}
@@ -138,15 +172,17 @@ bool cpb_batch_whole(const struct cpb_vec *vec, unsigned int blocks, unsigned in
 }
 
 /* Are all sectors of the batch that @one is a stamp of there? */
-static bool all_there(const struct cpb_vec *vec, unsigned int nr, const u8 *uuid,
-		      u64 seq, const struct cpb_disk_stamp *one)
+static bool all_there(const struct cpb_vec *vec, unsigned int nr,
+		      const struct cpb_batch_form *f, const u8 *uuid, u64 seq,
+		      const struct cpb_disk_stamp *one)
 {
-	unsigned int blocks = le16_to_cpu(one->blocks), i;
+	unsigned int length = le16_to_cpu(one->length), i;
+	unsigned int sectors = f->ends ? length : length * SECTORS;
 
-	if (!blocks || blocks > nr)
+	if (!sectors || sectors > nr * SECTORS)
 		return false;
-	for (i = 0; i < blocks * SECTORS; i++) {
-		struct cpb_disk_stamp st = stamp_of(uuid, seq, one->crc, blocks, i);
+	for (i = 0; i < sectors; i++) {
+		struct cpb_disk_stamp st = stamp_of(uuid, seq, one->crc, length, i);
 		const void *is = stamp(vec, i);
 
 		/* One may be what is damaged. */
@@ -157,22 +193,33 @@ static bool all_there(const struct cpb_vec *vec, unsigned int nr, const u8 *uuid
 	return true;
 }
 
+static bool is_head(const struct cpb_disk_batch *b, const u8 *uuid, u64 seq)
+{
+	return le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH && le64_to_cpu(b->h.base) == seq &&
+	       !memcmp(b->h.uuid, uuid, sizeof(b->h.uuid));
+}
+
 /**
  * cpb_batch_trace() - was a batch written here that is not whole now?
  * @vec: what is there
  * @nr: blocks of it
+ * @f: how batches lie there, with stamps
  * @uuid: the store's
  * @seq: the batch's number
  * @ring: blocks of the journal, so that it has no more batches
  *
- * For stores with stamps. Return: what there is of it.
+ * Return: what there is of it.
  */
 enum cpb_trace cpb_batch_trace(const struct cpb_vec *vec, unsigned int nr,
-			       const u8 *uuid, u64 seq, u64 ring)
+			       const struct cpb_batch_form *f, const u8 *uuid, u64 seq,
+			       u64 ring)
 {
 	enum cpb_trace found = CPB_TRACE_NONE;
 	unsigned int i;
 
+	/* There is no half of a sector: its head alone says that all was there. */
+	if (nr && f->ends && is_head(vec[0].data, uuid, seq) && cpb_batch_sectors(vec, nr, f) == 1)
+		return CPB_TRACE_DAMAGED;
 	for (i = 0; i < nr * SECTORS; i++) {
 		const struct cpb_disk_stamp *st = stamp(vec, i);
 		u32 ahead = le32_to_cpu(st->seq) - (u32)seq;
@@ -180,7 +227,7 @@ enum cpb_trace cpb_batch_trace(const struct cpb_vec *vec, unsigned int nr,
 		if (memcmp(st->store, uuid, sizeof(st->store)) || ahead > ring)
 			continue;
 		/* A later one, whole or not, was begun when this one was durable. */
-		if (ahead || all_there(vec, nr, uuid, seq, st))
+		if (ahead || all_there(vec, nr, f, uuid, seq, st))
 			return CPB_TRACE_DAMAGED;
 		found = CPB_TRACE_TORN;
 	}

@@ -250,7 +250,7 @@ static int write_nodes(struct cpb_store *s, struct cpb_txn *t, struct cpb_vec *v
 	list_sort(NULL, &t->dirty, by_addr);
 	list_for_each_entry(n, &t->dirty, dirty) {
 		cpb_seal(s, n->h, n->addr, t->id);
-		vec[nr++] = (struct cpb_vec){ n->addr, n->h };
+		vec[nr++] = (struct cpb_vec){ .block = n->addr, .data = n->h };
 		if (nr < WRITE_BATCH)
 			continue;
 		err = write_vec(s, vec, nr);
@@ -269,7 +269,7 @@ static int write_bitmaps(struct cpb_store *s, u64 txn)
 	int err = 0;
 
 	for (i = 0; i < nr && !err; i++) {
-		struct cpb_vec vec = { 0, h };
+		struct cpb_vec vec = { .data = h };
 		u64 *place = &s->bitmap_place[i / 64];
 
 		if (!(s->bitmap_changed[i / BITS_PER_LONG] & BIT(i % BITS_PER_LONG)))
@@ -342,7 +342,7 @@ static void fill_super(struct cpb_store *s, const struct cut *c,
  */
 int cpb_super_write(struct cpb_store *s, struct cpb_disk_super *sb, u64 txn)
 {
-	struct cpb_vec vec = { 0, sb };
+	struct cpb_vec vec = { .data = sb };
 	int err;
 
 	cpb_seal(s, &sb->h, 0, txn);

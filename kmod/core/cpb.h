@@ -33,10 +33,15 @@ struct cpb_gen;
 
 /* ---- The devices under a store ---- */
 
-/** struct cpb_vec - one block to write */
+/**
+ * struct cpb_vec - one block to write
+ * @spare: bytes at its end that need not be written: what is there stays, or becomes
+ *	zeroes. The block behind is then not written along with this one.
+ */
 struct cpb_vec {
 	u64 block;
 	void *data;
+	unsigned int spare;
 };
 
 /* What must be true before and after a write of metadata. */

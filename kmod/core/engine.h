@@ -417,12 +417,13 @@ struct cpb_log {
 	u64 lsn;		/* words ever appended; the tree lock */
 	u64 durable;		/* of them; the tree lock */
 	u64 start, blocks;	/* the area */
-	unsigned int room;	/* bytes of a sector that are not a stamp */
+	struct cpb_batch_form form;	/* as the superblock has it */
 	bool torn;		/* a batch was, when the store was opened */
 	struct cpb_log_place head;	/* where the next batch goes; log_io */
 	struct cpb_log_place first[2];	/* of transactions, by number & 1; log_io */
 	u64 tail;		/* head.written where replay would begin; log_io */
 	struct cpb_vec vec[CPB_BATCH_BLOCKS]; /* log_io */
+	unsigned int used;	/* sectors of vec that may be other than zero; log_io */
 	struct cpb_buf out;	/* what is being written; log_io */
 	u64 end;		/* lsn behind it; log_io */
 	unsigned int nr_segs, nr_blocks; /* in the batch that is; log_io */

@@ -110,7 +110,7 @@ static int fill_super(const struct cpb_params *p, struct cpb_disk_super *sb,
 
 	sb->h.magic = cpu_to_le32(CPB_MAGIC_SUPER);
 	sb->version = cpu_to_le32(CPB_VERSION);
-	sb->incompat = cpu_to_le64(CPB_INCOMPAT_STAMPS);
+	sb->incompat = cpu_to_le64(CPB_INCOMPAT_STAMPS | CPB_INCOMPAT_SHORT);
 	sb->chunk_shift = cpu_to_le32(shift);
 	sb->created = cpu_to_le64(now);
 	memcpy(sb->name, p->name, strlen(p->name));
@@ -132,7 +132,7 @@ static int fill_super(const struct cpb_params *p, struct cpb_disk_super *sb,
 static int put(struct cpb_store *s, const struct cpb_ops *ops, void *ctx,
 	       u64 addr, u64 txn, void *data, unsigned int flags)
 {
-	struct cpb_vec vec = { addr, data };
+	struct cpb_vec vec = { .block = addr, .data = data };
 
 	cpb_seal(s, data, addr, txn);
 	return ops->write(ctx, &vec, 1, flags);
@@ -169,7 +169,7 @@ int cpb_format(const struct cpb_ops *ops, void *ctx, const struct cpb_params *p,
 	struct cpb_store *s = port_alloc(sizeof(*s));
 	struct cpb_disk_super *sb = port_alloc_block();
 	struct cpb_disk_label *label = port_alloc_block();
-	struct cpb_vec vec = { 0, label };
+	struct cpb_vec vec = { .data = label };
 	int err = s ? 0 : -ENOMEM;
 
 	why[0] = 0;

@@ -21,6 +21,7 @@ int cpb_log_init(struct cpb_store *s)
 	cpb_buf_init(&s->log.buf);
 	for (i = 0; i < CPB_BATCH_BLOCKS; i++)
 		s->log.vec[i].data = port_alloc_block();
+	s->log.used = CPB_BATCH_BLOCKS * CPB_BLOCK_SIZE / CPB_SECTOR_SIZE;
 	return 0;
 }
 
@@ -139,7 +140,7 @@ static int batch_place(struct cpb_log *log, unsigned int blocks, u64 txn)
 static unsigned int batch_segs(struct cpb_log *log, size_t *bytes)
 {
 	struct cpb_seg *seg = list_first_entry(&log->out.segs, struct cpb_seg, list);
-	size_t most = cpb_batch_bytes(CPB_BATCH_BLOCKS, log->room);
+	size_t most = cpb_batch_bytes(CPB_BATCH_BLOCKS, &log->form);
 	unsigned int nr = 0, some = 0;
 	u64 txn = seg->txn;
 	size_t len = 0;
@@ -166,33 +167,39 @@ static int make_batch(struct cpb_store *s)
 	struct cpb_log *log = &s->log;
 	struct cpb_seg *seg = list_first_entry(&log->out.segs, struct cpb_seg, list);
 	struct cpb_disk_batch *b = log->vec[0].data;
+	unsigned int blocks, sectors, i;
 	size_t bytes, at = sizeof(*b);
-	unsigned int blocks, i;
 	u64 txn = seg->txn;
 	int err;
 
 	log->nr_segs = batch_segs(log, &bytes);
-	blocks = DIV_ROUND_UP(sizeof(*b) + bytes, cpb_batch_bytes(1, log->room));
+	blocks = DIV_ROUND_UP(sizeof(*b) + bytes, cpb_batch_bytes(1, &log->form));
 	err = batch_place(log, blocks, txn);
 	if (err)
 		return err;
 
-	memset(log->vec[blocks - 1].data, 0, CPB_BLOCK_SIZE);
 	memset(b, 0, sizeof(*b));
 	for (i = 0; i < log->nr_segs; i++, seg = list_next_entry(seg, list))
-		at = cpb_batch_put(log->vec, log->room, at, seg->word,
+		at = cpb_batch_put(log->vec, &log->form, at, seg->word,
 				   seg->used * sizeof(u64));
-	for (i = 0; i < blocks; i++)
-		log->vec[i].block = log->start + log->head.block + i;
 	b->h.magic = cpu_to_le32(CPB_MAGIC_BATCH);
-	b->h.self = cpu_to_le64(log->vec[0].block);
+	b->h.self = cpu_to_le64(log->start + log->head.block);
 	b->h.txn = cpu_to_le64(txn);
 	b->h.base = cpu_to_le64(log->head.seq);
 	memcpy(b->h.uuid, s->uuid, sizeof(b->h.uuid));
 	b->link = cpu_to_le32(log->head.link);
 	b->bytes = cpu_to_le32(bytes);
 	b->blocks = cpu_to_le32(blocks);
-	cpb_batch_seal(log->vec, blocks, log->room);
+	sectors = cpb_batch_sectors(log->vec, blocks, &log->form);
+	/* Behind its end may be what the one before has left in memory. */
+	cpb_batch_clear(log->vec, &log->form, at, max(sectors, log->used));
+	log->used = sectors;
+	for (i = 0; i < blocks; i++) {
+		log->vec[i].block = log->start + log->head.block + i;
+		log->vec[i].spare = 0;
+	}
+	log->vec[blocks - 1].spare = blocks * CPB_BLOCK_SIZE - sectors * CPB_SECTOR_SIZE;
+	cpb_batch_seal(log->vec, blocks, &log->form);
 	log->nr_blocks = blocks;
 	return 0;
 }
@@ -333,7 +340,7 @@ static bool one_block(struct cpb_log *log)
 		return false;
 	batch_segs(log, &bytes);
 	return bytes == log->out.words * sizeof(u64) &&
-	       sizeof(struct cpb_disk_batch) + bytes <= cpb_batch_bytes(1, log->room);
+	       sizeof(struct cpb_disk_batch) + bytes <= cpb_batch_bytes(1, &log->form);
 }
 
 /* Make a batch of one block of all records, if that is enough and their data is durable. */
@@ -455,11 +462,11 @@ static int read_batch(struct cpb_store *s, u64 block)
 		if (!is_head(s, b, block) || le64_to_cpu(b->h.base) != log->head.seq ||
 		    le32_to_cpu(b->link) != log->head.link || !blocks || blocks > CPB_BATCH_BLOCKS ||
 		    blocks > log->blocks - block ||
-		    le32_to_cpu(b->bytes) + sizeof(*b) > cpb_batch_bytes(blocks, log->room) ||
+		    le32_to_cpu(b->bytes) + sizeof(*b) > cpb_batch_bytes(blocks, &log->form) ||
 		    le32_to_cpu(b->bytes) % 8)
 			return 0;
 	}
-	return cpb_batch_whole(log->vec, blocks, log->room);
+	return cpb_batch_whole(log->vec, blocks, &log->form);
 }
 
 /* To vec[@i]; a place that can't be read says nothing. Is it the head of a later batch? */
@@ -494,9 +501,10 @@ static int look_behind(struct cpb_store *s)
 
 		for (nr = 0; nr < min_t(u64, left, CPB_BATCH_BLOCKS); nr++)
 			later |= load_later(s, nr, places[n] + nr);
-		if (log->room < CPB_SECTOR_SIZE)
-			trace = max(trace, cpb_batch_trace(log->vec, nr, s->uuid,
-							   log->head.seq, log->blocks));
+		if (log->form.room < CPB_SECTOR_SIZE)
+			trace = max(trace, cpb_batch_trace(log->vec, nr, &log->form,
+							   s->uuid, log->head.seq,
+							   log->blocks));
 		if (nr < left)
 			later |= load_later(s, 0, places[n] + nr);
 	}
@@ -601,7 +609,7 @@ int cpb_log_replay(struct cpb_store *s, u64 *records)
 		if (err <= 0)
 			break;
 		blocks = le32_to_cpu(b->blocks);
-		cpb_batch_get(log->vec, blocks, log->room, flat);
+		cpb_batch_get(log->vec, blocks, &log->form, flat);
 		log->head.block = at + blocks;
 		log->head.written += skip + blocks;
 		log->head.link = le32_to_cpu(b->h.crc);

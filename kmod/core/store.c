@@ -175,7 +175,7 @@ int cpb_super_use(struct cpb_store *s, const struct cpb_disk_super *sb,
 	s->disk_chunks = s->space.chunks;
 	s->log.start = le64_to_cpu(sb->journal_start);
 	s->log.blocks = le64_to_cpu(sb->journal_blocks);
-	s->log.room = cpb_batch_room(sb);
+	s->log.form = cpb_batch_form(sb);
 	s->log.head.block = le64_to_cpu(sb->journal_tail);
 	s->log.head.seq = le64_to_cpu(sb->journal_seq);
 	s->log.head.link = le32_to_cpu(sb->journal_link);

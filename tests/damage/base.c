@@ -235,12 +235,13 @@ static u32 reseal_batch(const struct base *b, struct image *d, u64 addr)
 	u64 end = le64_to_cpu(b->super.journal_start) +
 		  le64_to_cpu(b->super.journal_blocks);
 	u32 blocks = le32_to_cpu(h->blocks), i;
+	struct cpb_batch_form form = cpb_batch_form(&b->super);
 	struct cpb_vec vec[BATCH_MAX];
 
 	for (i = 0; !i || (i < blocks && i < BATCH_MAX && addr + i < end &&
 			   !is_batch(b, addr + i)); i++)
 		vec[i].data = image_block(d, addr + i);
-	cpb_batch_seal(vec, i, CPB_STAMPED_ROOM);
+	cpb_batch_seal(vec, i, &form);
 	return le32_to_cpu(h->h.crc);
 }
 

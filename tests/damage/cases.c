@@ -114,7 +114,7 @@ static const struct field batch_fields[] = {
 };
 
 static const struct field stamp_fields[] = {
-	F(cpb_disk_stamp, crc), F(cpb_disk_stamp, blocks), F(cpb_disk_stamp, sector),
+	F(cpb_disk_stamp, crc), F(cpb_disk_stamp, length), F(cpb_disk_stamp, sector),
 	F(cpb_disk_stamp, store), F(cpb_disk_stamp, seq),
 };
 
@@ -246,11 +246,12 @@ static void add_records(struct cases *c, const struct base *b,
 {
 	const struct cpb_disk_batch *h = (const void *)header(b, t);
 	u32 at = sizeof(*h), end = at + le32_to_cpu(h->bytes), n = 0;
-	struct cpb_vec vec = { t->addr, (void *)h };
+	struct cpb_batch_form form = cpb_batch_form(&b->super);
+	struct cpb_vec vec = { .data = (void *)h };
 	u8 flat[CPB_BLOCK_SIZE];
 
-	cpb_batch_get(&vec, 1, CPB_STAMPED_ROOM, flat);
-	while (at < end && at < cpb_batch_bytes(1, CPB_STAMPED_ROOM)) {
+	cpb_batch_get(&vec, 1, &form, flat);
+	while (at < end && at < cpb_batch_bytes(1, &form)) {
 		const struct cpb_disk_record *r = (const void *)(flat + at);
 		unsigned int type = le16_to_cpu(r->type);
 
@@ -264,15 +265,15 @@ static void add_records(struct cases *c, const struct base *b,
 	}
 }
 
-/* The first, the second and the last one of a block. */
-static void add_stamps(struct cases *c, const struct target *t)
+/* Those of the batch in its first block. */
+static void add_stamps(struct cases *c, const struct base *b, const struct target *t)
 {
-	static const unsigned int sectors[] = { 0, 1, CPB_BLOCK_SIZE / CPB_SECTOR_SIZE - 1 };
-	unsigned int i;
+	struct cpb_batch_form form = cpb_batch_form(&b->super);
+	struct cpb_vec vec = { .data = (void *)header(b, t) };
+	unsigned int nr = cpb_batch_sectors(&vec, 1, &form), i;
 
-	for (i = 0; i < ARRAY_SIZE(sectors); i++)
-		ADD(c, t, stamp_fields, sectors[i] * CPB_SECTOR_SIZE + CPB_STAMPED_ROOM,
-		    sectors[i]);
+	for (i = 0; i < nr; i++)
+		ADD(c, t, stamp_fields, i * CPB_SECTOR_SIZE + CPB_STAMPED_ROOM, i);
 }
 
 /* What the whole block may become. */
@@ -439,7 +440,7 @@ void cases_make(struct cases *c, const struct base *b)
 		case CPB_MAGIC_BATCH:
 			ADD(c, t, batch_fields, 0, 0);
 			add_records(c, b, t);
-			add_stamps(c, t);
+			add_stamps(c, b, t);
 			break;
 		default:
 			add_entries(c, b, t);

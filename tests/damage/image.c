@@ -88,7 +88,7 @@ static int image_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 			return -EIO;
 		if (!d->base)
 			remember(d, vec->block, vec->data);
-		memcpy(image_block(d, vec->block), vec->data, CPB_BLOCK_SIZE);
+		memcpy(image_block(d, vec->block), vec->data, CPB_BLOCK_SIZE - vec->spare);
 		d->off = d->left && !--d->left;
 	}
 	return 0;

@@ -29,11 +29,17 @@ static void cache_add(struct disk *d, u64 addr, const void *data, u64 content)
 	}
 }
 
-static void put_block(u8 **blocks, u64 addr, const void *data)
+/* What is behind @bytes stays. */
+static void put_bytes(u8 **blocks, u64 addr, const void *data, unsigned int bytes)
 {
 	if (!blocks[addr])
 		blocks[addr] = must(calloc(1, CPB_BLOCK_SIZE));
-	memcpy(blocks[addr], data, CPB_BLOCK_SIZE);
+	memcpy(blocks[addr], data, bytes);
+}
+
+static void put_block(u8 **blocks, u64 addr, const void *data)
+{
+	put_bytes(blocks, addr, data, CPB_BLOCK_SIZE);
 }
 
 static void put_stable(struct disk *d, u64 addr, const void *data)
@@ -95,8 +101,8 @@ static int disk_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 			return -EIO;
 		if (d->fail_after > 0)
 			d->fail_after--;
-		put_block(d->meta, vec[i].block, vec[i].data);
-		cache_add(d, vec[i].block, vec[i].data, 0);
+		put_bytes(d->meta, vec[i].block, vec[i].data, CPB_BLOCK_SIZE - vec[i].spare);
+		cache_add(d, vec[i].block, d->meta[vec[i].block], 0);
 		d->writes++;
 	}
 	if (d->on_write && nr)

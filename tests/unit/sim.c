@@ -52,8 +52,8 @@ static int sim_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 		if (fails(&d->fail_write))
 			return -EIO;
 		if (!d->meta[vec->block])
-			d->meta[vec->block] = malloc(CPB_BLOCK_SIZE);
-		memcpy(d->meta[vec->block], vec->data, CPB_BLOCK_SIZE);
+			d->meta[vec->block] = calloc(1, CPB_BLOCK_SIZE);
+		memcpy(d->meta[vec->block], vec->data, CPB_BLOCK_SIZE - vec->spare);
 		d->writes++;
 	}
 	on_write = d->on_write;

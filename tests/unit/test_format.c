@@ -150,7 +150,7 @@ static const struct field fields[] = {
 	F(cpb_disk_label, name, 88, 64),
 
 	F(cpb_disk_stamp, crc, 0, 4),
-	F(cpb_disk_stamp, blocks, 4, 2),
+	F(cpb_disk_stamp, length, 4, 2),
 	F(cpb_disk_stamp, sector, 6, 2),
 	F(cpb_disk_stamp, store, 8, 4),
 	F(cpb_disk_stamp, seq, 12, 4),

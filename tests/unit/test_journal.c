@@ -9,15 +9,24 @@
 #include "sim.h"
 
 #define BLOCKS	4096
-#define CHUNKS	256
+#define CHUNKS	2048
 #define SIZE	(64ULL << CPB_CHUNK_SHIFT_MIN)
 #define SECTORS	(CPB_BLOCK_SIZE / CPB_SECTOR_SIZE)
+
+/* How the journal's batches lie in their blocks. */
+enum form {
+	BARE,	/* without stamps, as in the first stores: all of the block */
+	WHOLE,	/* with stamps, as in those after: all of the block */
+	FULL,	/* up to the sector that they end in, which is the block's last one */
+	ONE,	/* they are of one sector */
+};
 
 static const u8 uuid[CPB_UUID_LEN] = "the volume's";
 static char why[CPB_ERROR_LEN];
 
 struct env {
 	struct sim disk;
+	enum form form;
 	struct cpb_store *s;
 	struct cpb_volume *a;
 	u8 *last;		/* block of the last batch */
@@ -58,8 +67,27 @@ static void cut(struct env *e)
 	e->disk.fail_write = -1;
 }
 
+static void write_chunk(struct env *e, u64 at)
+{
+	struct cpb_run run;
+	int err;
+
+	while ((err = cpb_write_begin(e->s, 0, 1, &run)) == -EAGAIN)
+		cr_assert_eq(cpb_write_wait(e->s), 0);
+	cr_assert_eq(err, 0);
+	while ((err = cpb_write_end(e->a, at, &run, NULL)) == -EAGAIN)
+		cr_assert_eq(cpb_prepare(e->a, at, 1), 0);
+	cr_assert_eq(err, 0);
+}
+
+/* A checkpoint in a batch of its own, with writes in front that fill its block. */
 static void snap(struct env *e, const char *name)
 {
+	u64 full = SECTORS * CPB_STAMPED_ROOM - sizeof(struct cpb_disk_batch) -
+		   sizeof(struct cpb_disk_record_op) - 64, i;
+
+	for (i = 0; e->form == FULL && i < full / sizeof(struct cpb_disk_record_map); i++)
+		write_chunk(e, i % (SIZE >> CPB_CHUNK_SHIFT_MIN));
 	cr_assert_eq(cpb_snap(e->s, &e->a, 1, name, "", 0, NULL, why), 0, "%s", why);
 }
 
@@ -68,8 +96,8 @@ static bool has(struct env *e, const char *name)
 	return cpb_checkpoint(e->a, name);
 }
 
-/* As they were before there were stamps. */
-static void take_stamps(struct sim *d)
+/* The store becomes an older one. */
+static void take_features(struct sim *d, u64 left)
 {
 	static const u64 copies[] = { 0, CPB_SB_SECOND };
 	unsigned int i;
@@ -77,8 +105,8 @@ static void take_stamps(struct sim *d)
 	for (i = 0; i < ARRAY_SIZE(copies); i++) {
 		struct cpb_disk_super *sb = (void *)d->meta[copies[i]];
 
-		cr_assert_eq(le64_to_cpu(sb->incompat), CPB_INCOMPAT_STAMPS);
-		sb->incompat = 0;
+		cr_assert_eq(le64_to_cpu(sb->incompat), CPB_INCOMPAT_KNOWN);
+		sb->incompat = cpu_to_le64(left);
 		sb->h.crc = cpu_to_le32(port_crc(0, (u8 *)sb + sizeof(__le32),
 						 CPB_BLOCK_SIZE - sizeof(__le32)));
 	}
@@ -88,14 +116,31 @@ static void take_stamps(struct sim *d)
 static void go_on_until(struct env *e, u64 left)
 {
 	unsigned int n = 0;
+	enum form was = e->form;
 	char name[16];
 
+	e->form = ONE;
 	while (e->s->log.head.block != e->s->log.blocks - left) {
 		snprintf(name, sizeof(name), "n%u", n++);
 		snap(e, name);
 		if (!(n % 32))
 			cr_assert_eq(cpb_commit(e->s), 0);
 	}
+	e->form = was;
+}
+
+/* How many sectors of a block have the stamp that the first one has. */
+static unsigned int sectors_of(const u8 *block)
+{
+	const struct cpb_disk_stamp *st, *first = (const void *)(block + CPB_STAMPED_ROOM);
+	unsigned int i;
+
+	for (i = 0; i < SECTORS; i++) {
+		st = (const void *)(block + i * CPB_SECTOR_SIZE + CPB_STAMPED_ROOM);
+		if (st->seq != first->seq || st->crc != first->crc)
+			break;
+	}
+	return i;
 }
 
 /*
@@ -103,7 +148,7 @@ static void go_on_until(struct env *e, u64 left)
  * many of them lie at the end of the journal, and the rest at its beginning.
  * Return: the first one's number.
  */
-static u64 five_batches_at(struct env *e, bool stamps, u64 left)
+static u64 five_batches_at(struct env *e, enum form how, u64 left)
 {
 	char name[] = "x0";
 	u64 seq;
@@ -111,8 +156,9 @@ static u64 five_batches_at(struct env *e, bool stamps, u64 left)
 	memset(e, 0, sizeof(*e));
 	sim_init(&e->disk, BLOCKS, CHUNKS);
 	sim_format(&e->disk);
-	if (!stamps)
-		take_stamps(&e->disk);
+	e->form = how;
+	if (how == BARE || how == WHOLE)
+		take_features(&e->disk, how == BARE ? 0 : CPB_INCOMPAT_STAMPS);
 	e->s = sim_open(&e->disk);
 	cr_assert_eq(cpb_create(e->s, "a", SIZE, uuid, 0, &e->a, why), 0);
 	if (left)
@@ -124,14 +170,17 @@ static u64 five_batches_at(struct env *e, bool stamps, u64 left)
 	cut(e);
 	e->last = batch(e, seq + 4);
 	cr_assert(e->last);
+	cr_assert_eq(le32_to_cpu(((struct cpb_disk_batch *)e->last)->blocks), 1);
+	if (how != BARE)
+		cr_assert_eq(sectors_of(e->last), how == ONE ? 1 : SECTORS);
 	cr_assert_null(batch(e, seq + 5));
 	memcpy(e->was, e->last, CPB_BLOCK_SIZE);
 	return seq;
 }
 
-static u64 five_batches(struct env *e, bool stamps)
+static u64 five_batches(struct env *e, enum form how)
 {
-	return five_batches_at(e, stamps, 0);
+	return five_batches_at(e, how, 0);
 }
 
 static void end(struct env *e)
@@ -160,17 +209,17 @@ static void tear(struct env *e, unsigned int keep, const u8 *from)
 }
 
 /* One bit anywhere, in the first one, one in the middle, and the last one. */
-Test(journal, damaged)
+static void damage_any(enum form how, unsigned int bytes)
 {
 	unsigned int nr, i;
 	struct env e;
 	u64 seq;
 	u8 *p;
 
-	seq = five_batches(&e, true);
+	seq = five_batches(&e, how);
 	for (nr = 0; nr < 5; nr += 2) {
 		p = batch(&e, seq + nr);
-		for (i = 0; i < CPB_BLOCK_SIZE; i += 4) {
+		for (i = 0; i < bytes; i += 4) {
 			p[i + i / 4 % 4] ^= 1 << i / 16 % 8;
 			refused(&e);
 			p[i + i / 4 % 4] ^= 1 << i / 16 % 8;
@@ -179,6 +228,59 @@ Test(journal, damaged)
 	cr_assert_eq(reopen(&e), 0, "%s", why);
 	cr_assert(has(&e, "x4"));
 	end(&e);
+}
+
+Test(journal, damaged)
+{
+	damage_any(WHOLE, CPB_BLOCK_SIZE);
+	damage_any(FULL, CPB_BLOCK_SIZE);
+	damage_any(ONE, CPB_SECTOR_SIZE);
+}
+
+/*
+ * What is behind a batch of one sector is not written, and means nothing: what was
+ * there, anything at all, or what an older batch left.
+ */
+Test(journal, behind)
+{
+	unsigned int nr, kind, i;
+	struct env e;
+	u64 seq, next;
+	u8 *p;
+
+	for (kind = 0; kind < 3; kind++) {
+		seq = five_batches(&e, ONE);
+		for (nr = 0; nr < 5; nr++) {
+			p = batch(&e, seq + nr);
+			if (kind)
+				memset(p + CPB_SECTOR_SIZE, 0xa5, CPB_BLOCK_SIZE - CPB_SECTOR_SIZE);
+			if (kind == 2 && nr)
+				memcpy(p + CPB_SECTOR_SIZE, batch(&e, seq + nr - 1),
+				       CPB_BLOCK_SIZE - CPB_SECTOR_SIZE);
+		}
+		cr_assert_eq(reopen(&e), 0, "%s", why);
+		cr_assert(has(&e, "x4"));
+		/* All of it is still where the next one is made. */
+		e.form = FULL;
+		snap(&e, "long");
+		e.form = ONE;
+		next = e.s->log.start + e.s->log.head.block;
+		if (!e.disk.meta[next])
+			e.disk.meta[next] = malloc(CPB_BLOCK_SIZE);
+		p = memset(e.disk.meta[next], 0x5a, CPB_BLOCK_SIZE);
+		snap(&e, "new");
+		cr_assert_eq(p, batch(&e, e.s->log.head.seq - 1));
+		i = sizeof(struct cpb_disk_batch) +
+		    le32_to_cpu(((struct cpb_disk_batch *)p)->bytes);
+		for (; i < CPB_STAMPED_ROOM; i++)
+			cr_assert_eq(p[i], 0);
+		for (i = CPB_SECTOR_SIZE; i < CPB_BLOCK_SIZE; i++)
+			cr_assert_eq(p[i], 0x5a);
+		cut(&e);
+		cr_assert_eq(reopen(&e), 0, "%s", why);
+		cr_assert(has(&e, "new"));
+		end(&e);
+	}
 }
 
 /* They go on at the beginning of the journal. */
@@ -191,7 +293,7 @@ Test(journal, wrapped)
 
 	for (left = 1; left < 5; left++) {
 		for (nr = 0; nr < 5; nr++) {
-			seq = five_batches_at(&e, true, left);
+			seq = five_batches_at(&e, FULL, left);
 			p = batch(&e, seq + nr);
 			p[CPB_BLOCK_SIZE / 2] ^= 1;
 			refused(&e);
@@ -230,7 +332,7 @@ Test(journal, gone)
 	struct env e;
 	u64 seq;
 
-	seq = five_batches(&e, true);
+	seq = five_batches(&e, FULL);
 	memcpy(batch(&e, seq + 3), nothing, sizeof(nothing));
 	refused(&e);
 	tear(&e, 0x7f, nothing);
@@ -240,7 +342,7 @@ Test(journal, gone)
 	cr_assert(has(&e, "x2") && !has(&e, "x3"));
 	end(&e);
 
-	seq = five_batches(&e, true);
+	seq = five_batches(&e, FULL);
 	memcpy(batch(&e, seq + 1), nothing, sizeof(nothing));
 	memcpy(batch(&e, seq + 2), nothing, sizeof(nothing));
 	refused(&e);
@@ -259,7 +361,7 @@ Test(journal, damaged_without_stamps)
 	u8 *byte;
 
 	for (nr = 0; nr < 5; nr++) {
-		seq = five_batches(&e, false);
+		seq = five_batches(&e, BARE);
 		byte = batch(&e, seq + nr) + CPB_BLOCK_SIZE - 1;
 		*byte ^= 1;
 		if (nr < 4) {
@@ -286,7 +388,7 @@ Test(journal, torn)
 	u8 *place;
 
 	for (lost = 1; lost < 1 << SECTORS; lost++) {
-		five_batches(&e, true);
+		five_batches(&e, FULL);
 		place = e.last;
 		tear(&e, lost, nothing);
 		cr_assert_eq(reopen(&e), 0, "%s", why);
@@ -317,7 +419,7 @@ Test(journal, repaired)
 	u8 *byte;
 
 	for (nr = 1; nr < 5; nr += 3) {
-		byte = batch(&e, five_batches(&e, true) + nr) + CPB_BLOCK_SIZE - 1;
+		byte = batch(&e, five_batches(&e, FULL) + nr) + CPB_BLOCK_SIZE - 1;
 		*byte ^= 1;
 		lost = 0;
 		cr_assert_eq(cpb_repair(&sim_ops, &e.disk, BLOCKS,

@@ -379,12 +379,13 @@ static int dump_label(struct dump *d, char **args, const struct tool *tool)
 static void print_records(struct dump *d, const struct cpb_vec *vec)
 {
 	const struct cpb_disk_batch *b = vec[0].data;
-	unsigned int blocks = le32_to_cpu(b->blocks), room = cpb_batch_room(d->sb), size;
-	u8 *flat = port_alloc_must(cpb_batch_bytes(blocks, room));
+	struct cpb_batch_form form = cpb_batch_form(d->sb);
+	unsigned int blocks = le32_to_cpu(b->blocks), size;
+	u8 *flat = port_alloc_must(cpb_batch_bytes(blocks, &form));
 	u32 bytes = le32_to_cpu(b->bytes);
 	const u8 *at = flat + sizeof(*b);
 
-	cpb_batch_get(vec, blocks, room, flat);
+	cpb_batch_get(vec, blocks, &form, flat);
 	for (; bytes >= sizeof(struct cpb_disk_record); bytes -= size, at += size) {
 		const struct cpb_disk_record *r = (const void *)at;
 
@@ -397,14 +398,14 @@ static void print_records(struct dump *d, const struct cpb_vec *vec)
 }
 
 /* Is this the head of batch @seq, and may it have @most blocks? */
-static bool head_fits(struct dump *d, const struct cpb_disk_batch *b, u64 seq, u64 most)
+static bool head_fits(const struct cpb_disk_batch *b, const struct cpb_batch_form *f,
+		      u64 seq, u64 most)
 {
 	u32 blocks = le32_to_cpu(b->blocks);
 
 	return le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH &&
 	       le64_to_cpu(b->h.base) == seq && blocks && blocks <= most &&
-	       le32_to_cpu(b->bytes) + sizeof(*b) <=
-	       cpb_batch_bytes(blocks, cpb_batch_room(d->sb));
+	       le32_to_cpu(b->bytes) + sizeof(*b) <= cpb_batch_bytes(blocks, f);
 }
 
 /* One batch: its length in blocks, or 0 if this is none that continues the chain. */
@@ -412,6 +413,7 @@ static unsigned int print_batch(struct dump *d, u64 addr, u64 room, u64 seq, u32
 				const struct cpb_vec *vec, bool *good)
 {
 	unsigned int most = min_t(u64, room, CPB_BATCH_BLOCKS), blocks, bad = most, i;
+	struct cpb_batch_form form = cpb_batch_form(d->sb);
 	struct cpb_disk_batch *b = vec[0].data;
 	struct json_object *o;
 	const char *state = "ok";
@@ -422,9 +424,9 @@ static unsigned int print_batch(struct dump *d, u64 addr, u64 room, u64 seq, u32
 		if (idle_ops.read(&d->idle, addr + i, vec[i].data))
 			bad = i;
 	}
-	damaged = cpb_batch_trace(vec, most, d->uuid, seq,
+	damaged = cpb_batch_trace(vec, most, &form, d->uuid, seq,
 				  le64_to_cpu(d->sb->journal_blocks)) == CPB_TRACE_DAMAGED;
-	if (!head_fits(d, b, seq, most)) {
+	if (!head_fits(b, &form, seq, most)) {
 		if (!damaged)
 			return 0;
 		o = json_object_new_object();
@@ -437,7 +439,7 @@ static unsigned int print_batch(struct dump *d, u64 addr, u64 room, u64 seq, u32
 	blocks = le32_to_cpu(b->blocks);
 	if (bad < blocks)
 		state = "can't be read";
-	else if (!cpb_batch_whole(vec, blocks, cpb_batch_room(d->sb)))
+	else if (!cpb_batch_whole(vec, blocks, &form))
 		state = damaged ? "checksum is wrong: it is damaged" :
 				  "checksum is wrong: the journal ends before it";
 	else if (le32_to_cpu(b->link) != link)

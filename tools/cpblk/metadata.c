@@ -113,7 +113,7 @@ static const u8 zeroes[CPB_BLOCK_SIZE];
 
 static int put(struct writer *w, u64 addr, const void *data)
 {
-	struct cpb_vec vec = { addr, (void *)data };
+	struct cpb_vec vec = { .block = addr, .data = (void *)data };
 
 	return cpb_files_ops.write(&w->files, &vec, 1, 0);
 }
@@ -144,11 +144,11 @@ static int write_block(void *arg, u64 addr, const void *data)
 
 static int write_supers(struct writer *w)
 {
-	struct cpb_vec vec = { CPB_SB_SECOND, w->super[1] };
+	struct cpb_vec vec = { .block = CPB_SB_SECOND, .data = w->super[1] };
 	int rc = cpb_files_ops.write(&w->files, &vec, 1,
 				     CPB_WRITE_PREFLUSH | CPB_WRITE_FUA);
 
-	vec = (struct cpb_vec){ 0, w->super[0] };
+	vec = (struct cpb_vec){ .data = w->super[0] };
 	return rc ? rc : cpb_files_ops.write(&w->files, &vec, 1, CPB_WRITE_FUA);
 }
 
@@ -235,7 +235,7 @@ static int write_image(int fd, struct target *meta, struct target *data,
 	if (!rc)
 		rc = put(w, 0, zeroes);
 	if (!rc) {
-		struct cpb_vec vec = { CPB_SB_SECOND, (void *)zeroes };
+		struct cpb_vec vec = { .block = CPB_SB_SECOND, .data = (void *)zeroes };
 
 		rc = cpb_files_ops.write(&w->files, &vec, 1, CPB_WRITE_FUA);
 	}

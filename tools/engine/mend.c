@@ -121,7 +121,7 @@ static int write_rest(struct cpb_mend *m)
 
 	while (cpb_overlay_next(o, &addr, &data)) {
 		if (addr != 0 && addr != CPB_SB_SECOND)
-			vec[nr++] = (struct cpb_vec){ addr, data };
+			vec[nr++] = (struct cpb_vec){ .block = addr, .data = data };
 		addr++;
 		if (nr < WRITE_BATCH)
 			continue;
@@ -137,7 +137,7 @@ static int write_super(struct cpb_mend *m, u64 addr, unsigned int flags)
 {
 	struct cpb_overlay *o = &m->overlay;
 	u8 data[CPB_BLOCK_SIZE];
-	struct cpb_vec vec = { addr, data };
+	struct cpb_vec vec = { .block = addr, .data = data };
 	int err = cpb_overlay_ops.read(o, addr, data);
 
 	return err ? err : o->ops->write(o->ctx, &vec, 1, flags);

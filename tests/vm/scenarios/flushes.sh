@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What fsync() costs: flushes that the devices get for each, with both parts of
+# What fsync() costs: flushes that the devices get for each, and bytes, with both parts of
 # a store on disks of their own and on one disk, where what is written between two
 # of them has FUA and where it is too much for that; and with sixteen streams at
 # once, how many of them one commit serves. The devices do the counting, but for the
@@ -15,7 +15,7 @@
 # A disk with a cache that takes its time, as sleeping is what groups commits.
 slow_disk()
 {
-	make_null_blk "$1" "$2" 64 irqmode=2 completion_nsec=200000 hw_queue_depth=16
+	make_null_blk "$1" "$2" 64 irqmode=2 completion_nsec=200000 hw_queue_depth=16 "${@:3}"
 }
 
 # flushed DISK...: the flushes that they have completed
@@ -37,6 +37,15 @@ writes()
 
 	read -ra stat <"/sys/block/${1#/dev/}/stat"
 	echo "${stat[4]}"
+}
+
+# bytes_to DISK: what it was sent, and has completed
+bytes_to()
+{
+	local stat
+
+	read -ra stat <"/sys/block/${1#/dev/}/stat"
+	echo $((stat[6] * 512))
 }
 
 journal_commits()
@@ -81,12 +90,14 @@ cpblk format two "$META" "$DATA"
 open_store
 cpblk create vm 64M
 before=$(flushed "$META" "$DATA")
-written=$(writes "$META")
+written=$(writes "$META") bytes=$(bytes_to "$META")
 stream 1 "$count"
 # The first ones, until it is seen how it goes on.
 ratio flushes_per_fsync_two_disks $(($(flushed "$META" "$DATA") - before)) "$count" 0.1
 # These have FUA, so it is not counted as a flush of its own.
 ratio journal_writes_per_fsync $(($(writes "$META") - written)) "$count" 1.1
+# One sector, as the device takes that, and what the trees wrote once.
+ratio journal_bytes_per_fsync $(($(bytes_to "$META") - bytes)) "$count" 1200
 
 before=$(flushed "$META" "$DATA")
 stream 1 "$count" 4
@@ -99,6 +110,18 @@ written=$(journal_commits)
 stream 16 $((count / 4))
 ratio commits_per_fsync_16 $(($(journal_commits) - written)) $((count * 4)) 0.5
 finish_store two "$META" "$DATA"
+
+# A device that takes nothing less than a block.
+slow_disk wide 64 blocksize=4096
+cpblk format wide "$REPLY" "$DATA" --force
+cpblk open "$REPLY" "$DATA"
+cpblk set flush-interval=3600
+cpblk create vm 64M
+bytes=$(bytes_to "$REPLY")
+stream 1 50
+bytes=$((($(bytes_to "$REPLY") - bytes) / 50))
+((bytes > 3900 && bytes < 5000)) || fail "$bytes bytes for each fsync() on a device of 4 KiB sectors"
+finish_store wide "$REPLY" "$DATA"
 
 # A journal that is written round and round: the trees are written back before it is
 # full, so that no FLUSH has to wait for that. Looked at as often as can be.
