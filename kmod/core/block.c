@@ -473,6 +473,29 @@ static struct cpb_node *reserve_node(struct cpb_store *s)
 	return n;
 }
 
+/*
+ * A commit must not fail for want of a block: if there is no other, it takes those that
+ * wait for changes of maps. These can wait for the next one.
+ */
+static struct cpb_node *reserve_for_meta(struct cpb_store *s)
+{
+	struct cpb_node *n = reserve_node(s);
+	unsigned long flags;
+
+	if (!n) {
+		flags = port_lock(&s->lock);
+		n = list_first_entry_or_null(&s->pool.nodes, struct cpb_node, dirty);
+		if (n) {
+			list_del_init(&n->dirty);
+			s->pool.nr--;
+		}
+		port_unlock(&s->lock, flags);
+	}
+	if (n && s->cut_cost)
+		WRITE_ONCE(s->cut_cost, s->cut_cost - 1);
+	return n;
+}
+
 /**
  * cpb_pool_fill() - have at least so many nodes and segments in a pool  [sleeps]
  * @s: the store
@@ -497,7 +520,7 @@ int cpb_pool_fill(struct cpb_store *s, struct cpb_pool *pool,
 		port_unlock(pool->lock, flags);
 	}
 	while (READ_ONCE(pool->nr) < nodes) {
-		n = reserve_node(s);
+		n = pool == &s->meta_pool ? reserve_for_meta(s) : reserve_node(s);
 		if (!n)
 			return -ENOSPC;
 		flags = port_lock(pool->lock);

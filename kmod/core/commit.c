@@ -161,6 +161,7 @@ static void make_cut(struct cpb_store *s, struct cut *c)
 	c->options = s->options;
 	s->super_changed = false;
 	s->space.change = 0;
+	WRITE_ONCE(s->cut_cost, cpb_commit_cost(s));
 	s->nr_runs = 0;
 	s->nr_dead = 0;
 	s->txn++;
@@ -447,6 +448,7 @@ int cpb_commit_locked(struct cpb_store *s)
 		err = write_objects(s, &c);
 	if (!err)
 		err = mark_blocks(s, c.t);
+	WRITE_ONCE(s->cut_cost, 0);
 	copies_free(&c.objects);
 	/* Roots and counters: of the cut, and others may go on to change them. */
 	if (!err) {

@@ -466,6 +466,7 @@ struct cpb_store {
 	struct cpb_root objects, dead;	/* meta */
 	u64 dead_nodes;
 	u64 nr_dead, nr_runs;		/* waiting for the next commit; the tree lock */
+	u64 cut_cost;			/* blocks that the one under way may yet take; meta */
 	u64 *scratch;			/* meta; CPB_SCRATCH words */
 	struct cpb_slots slots;		/* the tree lock */
 
@@ -693,6 +694,7 @@ int cpb_label_check(struct cpb_store *s, char *why);
 int cpb_space_init(struct cpb_store *s, unsigned int ncpus);
 void cpb_space_exit(struct cpb_store *s);
 u64 cpb_blocks_reserved(struct cpb_store *s);
+u64 cpb_commit_cost(struct cpb_store *s);
 void cpb_write_ended(struct cpb_store *s);
 int cpb_space_take(struct cpb_store *s, u64 run);
 void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs);

@@ -280,8 +280,13 @@ static bool take(struct cpb_store *s, unsigned int n, u64 want,
 	return got;
 }
 
-/* What a commit may take beyond what changes of the maps have taken already. */
-static u64 commit_cost(struct cpb_store *s)
+/**
+ * cpb_commit_cost() - blocks that a commit may take, beyond what changes of maps took
+ * @s: the store
+ *
+ * One that is under way needs what it has not taken yet, see cpb_store.cut_cost.
+ */
+u64 cpb_commit_cost(struct cpb_store *s)
 {
 	u64 dead = READ_ONCE(s->nr_dead), runs = READ_ONCE(s->nr_runs);
 	u64 groups = s->space.nr_groups;
@@ -294,14 +299,16 @@ static u64 commit_cost(struct cpb_store *s)
 /* Blocks that are left alone while so many writes are under way. */
 static u64 reserved(struct cpb_store *s, long writes)
 {
-	return READ_ONCE(s->floor) + commit_cost(s) + writes * WRITE_BLOCKS;
+	return READ_ONCE(s->floor) + cpb_commit_cost(s) + READ_ONCE(s->cut_cost) +
+	       writes * WRITE_BLOCKS;
 }
 
 /**
  * cpb_blocks_reserved() - metadata blocks that a write leaves free
  * @s: the store
  *
- * What a commit may take by now, what the writes under way may, and the floor.
+ * What the next commit may take by now, and the one that is under way, what the
+ * writes under way may, and the floor.
  */
 u64 cpb_blocks_reserved(struct cpb_store *s)
 {

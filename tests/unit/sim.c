@@ -131,6 +131,8 @@ static void sim_kick(void *ctx, unsigned int why)
 	struct sim *d = ctx;
 
 	d->kicked |= why;
+	if (why & CPB_KICK_LEVEL && d->on_level)
+		d->on_level(d->on_level_arg);
 	if (!(why & CPB_KICK_TRIM))
 		return;
 	on_trim = d->on_trim;

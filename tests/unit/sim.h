@@ -33,6 +33,8 @@ struct sim {
 	void *on_discard_arg;
 	void (*on_flush)(void *arg);	/* called before a flush of data, once */
 	void *on_flush_arg;
+	void (*on_level)(void *arg);	/* called by CPB_KICK_LEVEL */
+	void *on_level_arg;
 	void (*on_trim)(void *arg);	/* called by CPB_KICK_TRIM, once */
 	void *on_trim_arg;
 	/* So many of these from now on they fail; < 0: never. */

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "../../kmod/core/engine.h"
 #include "model.h"
 
 /*
@@ -224,6 +225,117 @@ Test(space, full_metadata)
 	sim_check(m.s);
 	model_compare(&m);
 	model_write(&m, 0, 0, 3000);
+	model_compare(&m);
+	model_free(&m);
+}
+
+#define OVERWRITTEN	80000ULL
+
+struct meanwhile {
+	struct model *m;
+	bool committing;
+	u64 written;
+};
+
+/* Single chunks below @size, until @most or there is no metadata for more: how many. */
+static u64 write_until_short(struct model *m, int v, u64 size, u64 most)
+{
+	struct cpb_run run;
+	u64 at, n;
+	int err;
+
+	for (n = 0; n < most && !cpb_refill(m->s); n++) {
+		while ((err = cpb_write_begin(m->s, 0, 1, &run)) == -EAGAIN) {
+			if (cpb_blocks_available(m->s) < cpb_blocks_reserved(m->s))
+				return n;
+			/* It is only that no free chunks are in memory. */
+			cr_assert_eq(cpb_write_wait(m->s), 0);
+		}
+		cr_assert_eq(err, 0, "write_begin: %d", err);
+		at = model_random(m, size);
+		m->disk.data[run.chunk] = m->next;
+		cr_assert_eq(cpb_write_end(m->volume[v], at, &run, NULL), 0);
+		m->head[v].content[at] = m->next++;
+	}
+	return n;
+}
+
+/* Called as a commit takes blocks: the pool is refilled, and writes go on. */
+static void write_meanwhile(void *arg)
+{
+	struct meanwhile *w = arg;
+
+	if (!w->committing)
+		return;
+	w->committing = false;
+	w->written += write_until_short(w->m, 1, w->m->size, 5000);
+	w->committing = true;
+}
+
+/*
+ * Writes to a volume take what there is of metadata while a transaction is being
+ * written back: what that one still needs is not for them. It has the first
+ * deadlist, a large one, since there is not much metadata left.
+ */
+Test(space, full_metadata_meanwhile)
+{
+	struct meanwhile w = { };
+	unsigned int rounds = 0;
+	struct cpb_status st;
+	struct model m;
+	int err;
+
+	model_init(&m, 11, 8192, 800000, 400000);
+	model_create(&m, 0);
+	model_create(&m, 1);
+	write_until_short(&m, 0, OVERWRITTEN, 2 * OVERWRITTEN);
+	cr_assert_eq(cpb_snap(m.s, &m.volume[0], 1, NULL, "", 0, NULL, NULL), 0);
+	sim_idle(m.s);
+	while (cpb_blocks_available(m.s) > 2400)
+		cr_assert_eq(write_until_short(&m, 1, m.size, 100), 100);
+	sim_idle(m.s);
+	w.m = &m;
+	m.disk.on_level = write_meanwhile;
+	m.disk.on_level_arg = &w;
+	while (write_until_short(&m, 0, OVERWRITTEN, OVERWRITTEN)) {
+		w.committing = true;
+		err = cpb_commit(m.s);
+		w.committing = false;
+		cpb_status(m.s, &st);
+		cr_assert_eq(err, 0, "commit %u: %s", rounds, st.error);
+		cr_assert_eq(m.s->cut_cost, 0);
+		cpb_release(m.s);
+		err = cpb_snap(m.s, &m.volume[0], 1, NULL, "", 0, NULL, NULL);
+		cr_assert_eq(err, 0, "snap %u: %d", rounds, err);
+		rounds++;
+	}
+	cr_log_info("%u checkpoints, %llu writes meanwhile", rounds,
+		    (unsigned long long)w.written);
+	cr_assert_gt(w.written, 1000);
+	model_compare(&m);
+	sim_idle(m.s);
+	cpb_status(m.s, &st);
+	cr_assert_not(st.readonly, "%s", st.error);
+	sim_check(m.s);
+	model_free(&m);
+}
+
+/* All that is free waits for changes of maps: a commit takes it from there. */
+Test(space, commit_takes_from_the_pool)
+{
+	struct model m;
+
+	model_init(&m, 12, 4096, 600, 600);
+	model_create(&m, 0);
+	model_write(&m, 0, 0, 100);
+	cr_assert_geq(model_snap(&m, 0), 0);
+	sim_idle(m.s);
+	model_write(&m, 0, 50, 100);
+	cr_assert_eq(cpb_pool_fill(m.s, &m.s->pool, ~0U, 0), -ENOSPC);
+	cr_assert_eq(m.s->blocks.free, 0);
+	cr_assert_eq(cpb_commit(m.s), 0);
+	sim_idle(m.s);
+	sim_check(m.s);
 	model_compare(&m);
 	model_free(&m);
 }
