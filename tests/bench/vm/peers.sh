@@ -48,14 +48,16 @@ make_set()
 	SET=$1
 	V=$2
 	SETTINGS=("${@:3}")
-	# XFS wants 300 MiB.
-	local big=$((V > 128 ? V * 5 / 2 : 384)) size=$((V * 2048))
+	# XFS wants 300 MiB. Ten checkpoints of all of a map that random writes have changed
+	# must have room in the metadata.
+	local big=$((V > 128 ? V * 5 / 2 : 384)) tree=$((V > 256 ? V / 4 : 64))
+	local size=$((V * 2048))
 
 	# Raw and dm-linear are the same device.
 	make_device base "$V"
 	dm linear 0 $size linear "${DEV[base]}" 0
 
-	make_device thin-meta 64
+	make_device thin-meta "$tree"
 	make_device thin-data $big
 	dm thin-pool 0 $((big * 2048)) thin-pool "${DEV[thin-meta]}" \
 		"${DEV[thin-data]}" 128 0 1 skip_block_zeroing
@@ -75,7 +77,7 @@ make_set()
 	at_exit no_loop
 	peer_fresh xfs
 
-	make_device meta 64
+	make_device meta "$tree"
 	make_device data $big
 	cpblk format "$SET" "${DEV[meta]}" "${DEV[data]}"
 	cpblk open "${DEV[meta]}" "${DEV[data]}"
@@ -182,4 +184,14 @@ peer_drop()
 		peer_taker "$1"
 		take drop "/tmp/taken-$SET-$1" "${TAKER[@]}"
 	fi
+	# What is left to free in the background would be at work while others are measured.
+	case $1 in
+	cpblk)
+		cpblk sync --reclaim "$SET"
+		;;
+	xfs)
+		fsfreeze -f "/mnt/$SET"
+		fsfreeze -u "/mnt/$SET"
+		;;
+	esac
 }
