@@ -349,6 +349,7 @@ struct cpb_group {
 	unsigned long *busy;	/* NULL: not loaded */
 	u32 nr_busy;
 	u32 nr_stale;
+	u32 from;		/* words of busy before this one are full */
 	unsigned long *stale;	/* to be discarded if free; NULL: none */
 	bool full;		/* seen to be full, so not worth loading */
 };

@@ -72,6 +72,9 @@ void cpb_chunks_turn(struct cpb_space *sp, const struct cpb_run *run, bool busy)
 		sp->group[g].busy[at / BITS_PER_LONG] ^=
 			(~0UL >> (BITS_PER_LONG - nr)) << (at % BITS_PER_LONG);
 		sp->group[g].nr_busy += busy ? nr : -nr;
+		if (!busy)
+			sp->group[g].from = min_t(u32, sp->group[g].from,
+						  at / BITS_PER_LONG);
 	}
 	sp->busy += busy ? run->len : -run->len;
 	sp->free -= busy ? run->len : -run->len;
@@ -130,6 +133,7 @@ static int fill_group(struct cpb_store *s, u64 g, const struct cpb_node *leaf,
 	flags = port_lock(&sp->lock);
 	sp->free += nr - nr_busy;
 	group->nr_busy = nr_busy;
+	group->from = 0;
 	group->full = false;
 	/* A look without the lock must find it filled in. */
 	smp_store_release(&group->busy, busy);
@@ -191,20 +195,30 @@ int cpb_space_load(struct cpb_store *s)
 static bool take_from(struct cpb_space *sp, u64 g, u64 want, struct cpb_run *run)
 {
 	struct cpb_group *group = &sp->group[g];
-	u64 nr = group_chunks(sp, g), i, first;
+	u64 nr = group_chunks(sp, g), i, first, n;
+	unsigned long *w, after;
 
 	if (!group->busy || group->nr_busy == nr)
 		return false;
-	for (i = 0; i < nr; i++) {
-		if (!(i % BITS_PER_LONG) && !~group->busy[i / BITS_PER_LONG])
-			i += BITS_PER_LONG - 1;
-		else if (!bit(group->busy, i))
-			break;
-	}
+	for (i = group->from; i < CPB_SPACE_BITS / BITS_PER_LONG - 1 && !~group->busy[i]; i++)
+		;
+	group->from = i;
+	if (!~group->busy[i])
+		return false;
+	i = i * BITS_PER_LONG + __builtin_ctzl(~group->busy[i]);
 	if (i >= nr)
 		return false;
-	for (first = i; i < nr && i - first < want && !bit(group->busy, i); i++)
-		flip(group->busy, i);
+	for (first = i; i < nr && i - first < want; i += n) {
+		w = &group->busy[i / BITS_PER_LONG];
+		after = *w >> i % BITS_PER_LONG;
+		n = BITS_PER_LONG - i % BITS_PER_LONG;
+		if (after)
+			n = __builtin_ctzl(after);
+		n = min(n, min(want - (i - first), nr - i));
+		if (!n)
+			break;
+		*w |= (~0UL >> (BITS_PER_LONG - n)) << i % BITS_PER_LONG;
+	}
 	group->nr_busy += i - first;
 	sp->busy += i - first;
 	sp->free -= i - first;
