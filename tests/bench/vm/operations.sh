@@ -59,6 +59,7 @@ make_empty()
 	make_device label 1
 	label=${DEV[label]}
 	make_null_blk "$1-none" $((sectors / 2048)) "$CACHE_MB" memory_backed=0
+	DEV[none]=$REPLY
 	dm data "0 2048 linear $label 0
 2048 $((sectors - 2048)) linear $REPLY 0"
 	DATA=/dev/mapper/$1-data
@@ -201,9 +202,7 @@ metadata()
 	local meta data pid bytes chunks
 
 	new_store metadata 256 1G
-	meta=${DEV[meta]#/dev/}
-	data=$(readlink -f "$DATA")
-	data=${data#/dev/}
+	meta=${DEV[meta]#/dev/} data=${DEV[none]#/dev/}
 	dd if=/dev/zero of="$(dev_for metadata/vm)" bs=1M count=1024 oflag=direct status=none
 	fio --name=bench --filename="$(dev_for metadata/vm)" --eta=never --direct=1 \
 		--ioengine=io_uring --rw=randwrite --bs=4k --iodepth=32 --norandommap \
