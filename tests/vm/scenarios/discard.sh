@@ -75,7 +75,7 @@ holds()
 # discarded MIB: the data device gets to hold no more than that
 discarded()
 {
-	wait_for 60 holds $(($1 << 10))
+	wait_for "$(by_speed 60 180)" holds $(($1 << 10))
 }
 
 [ "$(<"$queue/discard_granularity")" = 4096 ] || fail "granularity is not a chunk"
