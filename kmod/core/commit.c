@@ -148,6 +148,8 @@ static void make_cut(struct cpb_store *s, struct cut *c)
 			break;
 		port_unlock(&s->lock, flags);
 	}
+	/* From what is waiting, so before that is cut off. */
+	WRITE_ONCE(s->cut_cost, cpb_commit_cost(s));
 	c->t = &s->txns[s->txn & 1];
 	list_for_each_entry(d, &c->t->deadsets, dirty)
 		cpb_buf_splice(&d->buf, &d->cut);
@@ -161,7 +163,6 @@ static void make_cut(struct cpb_store *s, struct cut *c)
 	c->options = s->options;
 	s->super_changed = false;
 	s->space.change = 0;
-	WRITE_ONCE(s->cut_cost, cpb_commit_cost(s));
 	s->nr_runs = 0;
 	s->nr_dead = 0;
 	s->txn++;

@@ -234,7 +234,9 @@ Test(space, full_metadata)
 struct meanwhile {
 	struct model *m;
 	bool committing;
+	u64 need, free;		/* what was reserved for the commit, and free, before */
 	u64 written;
+	unsigned int seen;
 };
 
 /* Single chunks below @size, until @most or there is no metadata for more: how many. */
@@ -260,14 +262,24 @@ static u64 write_until_short(struct model *m, int v, u64 size, u64 most)
 	return n;
 }
 
-/* Called as a commit takes blocks: the pool is refilled, and writes go on. */
+/*
+ * Called as a commit takes blocks, and when it gives some back: the pool is refilled,
+ * and writes go on.
+ */
 static void write_meanwhile(void *arg)
 {
 	struct meanwhile *w = arg;
+	u64 free = w->m->s->blocks.free;
 
 	if (!w->committing)
 		return;
 	w->committing = false;
+	/* All that, less what has been taken; but the one that is being taken. */
+	if (w->need && free < w->free) {
+		cr_assert_eq(w->m->s->cut_cost, w->need - (w->free - free) + 1);
+		w->seen++;
+	}
+	w->need = 0;
 	w->written += write_until_short(w->m, 1, w->m->size, 5000);
 	w->committing = true;
 }
@@ -299,6 +311,8 @@ Test(space, full_metadata_meanwhile)
 	m.disk.on_level_arg = &w;
 	while (write_until_short(&m, 0, OVERWRITTEN, OVERWRITTEN)) {
 		w.committing = true;
+		w.need = cpb_commit_cost(m.s);
+		w.free = m.s->blocks.free;
 		err = cpb_commit(m.s);
 		w.committing = false;
 		cpb_status(m.s, &st);
@@ -312,6 +326,7 @@ Test(space, full_metadata_meanwhile)
 	cr_log_info("%u checkpoints, %llu writes meanwhile", rounds,
 		    (unsigned long long)w.written);
 	cr_assert_gt(w.written, 1000);
+	cr_assert_gt(w.seen, 0);
 	model_compare(&m);
 	sim_idle(m.s);
 	cpb_status(m.s, &st);
