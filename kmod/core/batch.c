@@ -193,22 +193,33 @@ static bool all_there(const struct cpb_vec *vec, unsigned int nr,
 	return true;
 }
 
-static bool is_head(const struct cpb_disk_batch *b, const u8 *uuid, u64 seq)
+/** cpb_batch_is_head() - is this the head of a batch of the store with this UUID? */
+bool cpb_batch_is_head(const struct cpb_disk_batch *b, const u8 *uuid)
 {
-	return le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH && le64_to_cpu(b->h.base) == seq &&
+	return le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH &&
 	       !memcmp(b->h.uuid, uuid, sizeof(b->h.uuid));
+}
+
+/* Is there the head of batch @seq, and has that a single sector? */
+static bool is_one(const struct cpb_vec *vec, const struct cpb_batch_form *f,
+		   const u8 *uuid, u64 seq)
+{
+	const struct cpb_disk_batch *b = vec[0].data;
+
+	return f->ends && cpb_batch_is_head(b, uuid) && le64_to_cpu(b->h.base) == seq &&
+	       cpb_batch_sectors(vec, 1, f) == 1;
 }
 
 /**
  * cpb_batch_trace() - was a batch written here that is not whole now?
  * @vec: what is there
  * @nr: blocks of it
- * @f: how batches lie there, with stamps
+ * @f: how batches lie there
  * @uuid: the store's
  * @seq: the batch's number
  * @ring: blocks of the journal, so that it has no more batches
  *
- * Return: what there is of it.
+ * Return: what there is of it; without stamps nothing is known.
  */
 enum cpb_trace cpb_batch_trace(const struct cpb_vec *vec, unsigned int nr,
 			       const struct cpb_batch_form *f, const u8 *uuid, u64 seq,
@@ -217,8 +228,10 @@ enum cpb_trace cpb_batch_trace(const struct cpb_vec *vec, unsigned int nr,
 	enum cpb_trace found = CPB_TRACE_NONE;
 	unsigned int i;
 
+	if (f->room == CPB_SECTOR_SIZE)
+		return CPB_TRACE_NONE;
 	/* There is no half of a sector: its head alone says that all was there. */
-	if (nr && f->ends && is_head(vec[0].data, uuid, seq) && cpb_batch_sectors(vec, nr, f) == 1)
+	if (nr && is_one(vec, f, uuid, seq))
 		return CPB_TRACE_DAMAGED;
 	for (i = 0; i < nr * SECTORS; i++) {
 		const struct cpb_disk_stamp *st = stamp(vec, i);

@@ -41,6 +41,7 @@ void cpb_batch_seal(const struct cpb_vec *vec, unsigned int blocks,
 		    const struct cpb_batch_form *f);
 bool cpb_batch_whole(const struct cpb_vec *vec, unsigned int blocks,
 		     const struct cpb_batch_form *f);
+bool cpb_batch_is_head(const struct cpb_disk_batch *b, const u8 *uuid);
 enum cpb_trace cpb_batch_trace(const struct cpb_vec *vec, unsigned int nr,
 			       const struct cpb_batch_form *f, const u8 *uuid, u64 seq,
 			       u64 ring);

@@ -36,7 +36,7 @@ struct cpb_gen;
 /**
  * struct cpb_vec - one block to write
  * @spare: bytes at its end that need not be written: what is there stays, or becomes
- *	zeroes. The block behind is then not written along with this one.
+ *	zeroes
  */
 struct cpb_vec {
 	u64 block;

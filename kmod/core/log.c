@@ -437,9 +437,8 @@ void cpb_log_done(struct cpb_store *s, u64 txn, u64 lsn,
 /* Is this the head of a batch of this store, at the @block of the area it is for? */
 static bool is_head(const struct cpb_store *s, const struct cpb_disk_batch *b, u64 block)
 {
-	return le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH &&
-	       le64_to_cpu(b->h.self) == s->log.start + block &&
-	       !memcmp(b->h.uuid, s->uuid, sizeof(b->h.uuid));
+	return cpb_batch_is_head(b, s->uuid) &&
+	       le64_to_cpu(b->h.self) == s->log.start + block;
 }
 
 /* Read the batch that continues the chain at @block: 1; 0: there is none. */
@@ -501,10 +500,8 @@ static int look_behind(struct cpb_store *s)
 
 		for (nr = 0; nr < min_t(u64, left, CPB_BATCH_BLOCKS); nr++)
 			later |= load_later(s, nr, places[n] + nr);
-		if (log->form.room < CPB_SECTOR_SIZE)
-			trace = max(trace, cpb_batch_trace(log->vec, nr, &log->form,
-							   s->uuid, log->head.seq,
-							   log->blocks));
+		trace = max(trace, cpb_batch_trace(log->vec, nr, &log->form, s->uuid,
+						   log->head.seq, log->blocks));
 		if (nr < left)
 			later |= load_later(s, 0, places[n] + nr);
 	}
