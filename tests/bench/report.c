@@ -7,7 +7,8 @@
  * SAMPLES has the lines that tests/bench/vm/bench.sh says: EXPECT ROW PEER COUNT,
  * SAMPLE ROW PEER ROUND VALUE. A row's value is the median of its samples. A ratio of
  * rates is the median of the rounds' ratios, since what is compared was measured at
- * nearly the same time there; one of times is that of medians. PREFIX.dat and PREFIX-ops.dat are for tests/bench/plot.
+ * nearly the same time there; one of times is that of medians. PREFIX.dat and
+ * PREFIX-ops.dat are for tests/bench/plot.
  *
  * Fails if a sample is missing that was expected. A bar that is missed is said,
  * and does not fail: on a busy machine that may be the machine.
@@ -95,14 +96,16 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double *sorted_copy(const double *values, unsigned int nr)
+/* VALUES[i], or VALUES[i] / TO[i], sorted. */
+static double *sorted(const double *values, const double *to, unsigned int nr)
 {
 	double *v = malloc((nr + 1) * sizeof(*v));
+	unsigned int i;
 
 	if (!v)
 		die("out of memory");
-	if (nr)
-		memcpy(v, values, nr * sizeof(*v));
+	for (i = 0; i < nr; i++)
+		v[i] = to ? values[i] / to[i] : values[i];
 	qsort(v, nr, sizeof(*v), by_value);
 	return v;
 }
@@ -126,12 +129,12 @@ static void load(const char *path)
 	free(line);
 	fclose(f);
 	for (i = 0; i < nr_rows; i++)
-		rows[i].sorted = sorted_copy(rows[i].values, rows[i].nr);
+		rows[i].sorted = sorted(rows[i].values, NULL, rows[i].nr);
 }
 
-static double median_of(const double *sorted, unsigned int n)
+static double median_of(const double *v, unsigned int n)
 {
-	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
 static double median(const struct row *r)
@@ -232,14 +235,10 @@ static bool ratio_of_rounds(const struct figure *f, double *value)
 {
 	const struct row *r = find_row(f->row, f->peer), *to = find_row(f->to_row, f->to_peer);
 	double *ratios;
-	unsigned int i;
 
 	if (!r || !to || !r->nr || r->nr != to->nr || is_time(r->name))
 		return false;
-	ratios = sorted_copy(r->values, r->nr);
-	for (i = 0; i < r->nr; i++)
-		ratios[i] = to->values[i] ? r->values[i] / to->values[i] : 0;
-	qsort(ratios, r->nr, sizeof(*ratios), by_value);
+	ratios = sorted(r->values, to->values, r->nr);
 	*value = median_of(ratios, r->nr);
 	free(ratios);
 	return true;

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What fsync() costs: flushes that the devices get for each, and bytes, with both parts of
-# a store on disks of their own and on one disk, where what is written between two
-# of them has FUA and where it is too much for that; and with sixteen streams at
-# once, how many of them one commit serves. The devices do the counting, but for the
-# last.
+# What fsync() costs: flushes that the devices get for each, and bytes, with both
+# parts of a store on disks of their own and on one disk, where what is written
+# between two of them has FUA and where it is too much for that; and with sixteen
+# streams at once, how many of them one commit serves. The devices do the counting,
+# but for the last.
 #
 # timeout: 120
 # modules: null_blk
@@ -111,18 +111,6 @@ stream 16 $((count / 4))
 ratio commits_per_fsync_16 $(($(journal_commits) - written)) $((count * 4)) 0.5
 finish_store two "$META" "$DATA"
 
-# A device that takes nothing less than a block.
-slow_disk wide 64 blocksize=4096
-cpblk format wide "$REPLY" "$DATA" --force
-cpblk open "$REPLY" "$DATA"
-cpblk set flush-interval=3600
-cpblk create vm 64M
-bytes=$(bytes_to "$REPLY")
-stream 1 50
-bytes=$((($(bytes_to "$REPLY") - bytes) / 50))
-((bytes > 3900 && bytes < 5000)) || fail "$bytes bytes for each fsync() on a device of 4 KiB sectors"
-finish_store wide "$REPLY" "$DATA"
-
 # A journal that is written round and round: the trees are written back before it is
 # full, so that no FLUSH has to wait for that. Looked at as often as can be.
 kib=$(by_speed 1024 256)
@@ -142,6 +130,18 @@ wait $watcher || :
 ratio journal_fullest "$(sort -n /tmp/used | tail -n 1)" $((kib << 10)) 0.8
 ok "$written batches, seen $(wc -l </tmp/used) times"
 finish_store small "$META" "$DATA"
+
+# A device that takes nothing less than a block.
+slow_disk wide 64 blocksize=4096
+META=$REPLY
+cpblk format --force wide "$META" "$DATA"
+open_store
+cpblk create vm 64M
+bytes=$(bytes_to "$META")
+stream 1 50
+bytes=$((($(bytes_to "$META") - bytes) / 50))
+((bytes > 3900 && bytes < 5000)) || fail "$bytes bytes for each fsync() on a device of 4 KiB sectors"
+finish_store wide "$META" "$DATA"
 
 slow_disk disk 320
 disk=$REPLY
