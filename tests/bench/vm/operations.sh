@@ -75,11 +75,14 @@ new_store()
 	cpblk -s "$1" create vm "$3"
 }
 
-# KiB that nobody has, or that hold pages of files.
+# KiB that nobody has, or that hold pages of files. Free pages that a CPU keeps for
+# itself are not in MemFree.
 memory_left()
 {
 	echo 1 >/proc/sys/vm/drop_caches
-	awk '/^(MemFree|Buffers|Cached):/ { sum += $2 } END { printf "%d\n", sum }' /proc/meminfo
+	awk '/^(MemFree|Buffers|Cached):/ { sum += $2 }
+		$1 == "count:" { sum += 4 * $2 }
+		END { printf "%d\n", sum }' /proc/meminfo /proc/zoneinfo
 }
 
 # make_mapped EXTENTS: a store mN with a volume of so many extents
