@@ -705,7 +705,7 @@ int cpblk_unmap(struct cpb_volume *v, u64 vchunk, u64 len)
 	while (len && !ret) {
 		ret = cpb_unmap(v, &vchunk, &len);
 		if (ret == -EAGAIN)
-			ret = cpb_prepare(v, vchunk, 1);
+			ret = cpb_unmap_prepare(v, vchunk);
 		cond_resched();
 	}
 	return ret;

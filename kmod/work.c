@@ -176,7 +176,8 @@ void cpblk_work_start(struct cpblk_store *s)
 	WRITE_ONCE(s->running, true);
 	if (s->readonly)
 		return;
-	cpblk_kick(s, CPB_KICK_RELEASE | CPB_KICK_REFILL | CPB_KICK_REAP);
+	/* Not of refilling: the first write will want that, and does not wait for it. */
+	cpblk_kick(s, CPB_KICK_RELEASE | CPB_KICK_REAP);
 	cpblk_options_changed(s);
 }
 

@@ -169,7 +169,11 @@ static void make_dir(struct cpb_store *s, u64 addr)
  */
 u64 cpb_blocks_available(struct cpb_store *s)
 {
-	return READ_ONCE(s->blocks.free) + READ_ONCE(s->pool.nr);
+	unsigned int pool = READ_ONCE(s->pool.nr);
+
+	/* One that goes to the pool meanwhile is not to be seen twice. */
+	smp_rmb();
+	return READ_ONCE(s->blocks.free) + pool;
 }
 
 /* ---- Nodes ---- */
@@ -493,6 +497,8 @@ static struct cpb_node *reserve_for_meta(struct cpb_store *s)
 	}
 	if (n && s->cut_cost)
 		WRITE_ONCE(s->cut_cost, s->cut_cost - 1);
+	else if (n && s->cutting)
+		s->nr_uncounted++;
 	return n;
 }
 

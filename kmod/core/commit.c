@@ -150,6 +150,8 @@ static void make_cut(struct cpb_store *s, struct cut *c)
 	}
 	/* From what is waiting, so before that is cut off. */
 	WRITE_ONCE(s->cut_cost, cpb_commit_cost(s));
+	/* Pairs with that in spare.c: who sees that less waits sees the cost. */
+	smp_wmb();
 	c->t = &s->txns[s->txn & 1];
 	list_for_each_entry(d, &c->t->deadsets, dirty)
 		cpb_buf_splice(&d->buf, &d->cut);
@@ -163,8 +165,8 @@ static void make_cut(struct cpb_store *s, struct cut *c)
 	c->options = s->options;
 	s->super_changed = false;
 	s->space.change = 0;
-	s->nr_runs = 0;
-	s->nr_dead = 0;
+	WRITE_ONCE(s->nr_runs, 0);
+	WRITE_ONCE(s->nr_dead, 0);
 	s->txn++;
 	txn_init(&s->txns[s->txn & 1], s->txn);
 	port_unlock(&s->lock, flags);
@@ -412,6 +414,8 @@ static void finish(struct cpb_store *s, struct cut *c,
 	s->durable_txn = t->id;
 	s->nr_commits++;
 	cpb_space_moved(s);
+	if (READ_ONCE(s->stuck))
+		s->ops->kick(s->ctx, CPB_KICK_REAP);
 }
 
 /** cpb_commit_locked() - cpb_commit() where the commit lock is held already  [sleeps] */
@@ -442,6 +446,7 @@ int cpb_commit_locked(struct cpb_store *s)
 	}
 	cpb_space_moved(s);
 	make_cut(s, &c);
+	s->cutting = true;
 	err = cpb_dead_drain(s, c.t);
 	if (!err)
 		err = cpb_space_apply(s, c.t);
@@ -449,6 +454,7 @@ int cpb_commit_locked(struct cpb_store *s)
 		err = write_objects(s, &c);
 	if (!err)
 		err = mark_blocks(s, c.t);
+	s->cutting = false;
 	WRITE_ONCE(s->cut_cost, 0);
 	copies_free(&c.objects);
 	/* Roots and counters: of the cut, and others may go on to change them. */

@@ -420,9 +420,12 @@ void cpb_write_cancel(struct cpb_store *s, const struct cpb_run *run);
  * @vchunk: start; on return 0, where to go on
  * @len: length; on return 0, what is left (0: done)
  *
- * Return: 0; -EAGAIN: cpb_prepare() with *@vchunk and 1.
+ * Return: 0; -EAGAIN: cpb_unmap_prepare() with *@vchunk.
  */
 int cpb_unmap(struct cpb_volume *v, u64 *vchunk, u64 *len);
+
+/** cpb_unmap_prepare() - make cpb_unmap() possible at @vchunk; 0, -ENOSPC, others  [sleeps] */
+int cpb_unmap_prepare(struct cpb_volume *v, u64 vchunk);
 
 /** cpb_prepare() - load what a change of [@vchunk, @len) needs and fill the reserves  [sleeps] */
 int cpb_prepare(struct cpb_volume *v, u64 vchunk, u64 len);

@@ -3,8 +3,8 @@
  * Deleting checkpoints and removing volumes.
  *
  * All that is done here is to hide: the name goes, the place in the history
- * stays, nothing is allocated but room in the journal. What that frees is found
- * by reap.c.
+ * stays, nothing is allocated but room in the journal, and what a commit takes to
+ * write that back. What that frees is found by reap.c.
  */
 #include "engine.h"
 
@@ -93,8 +93,16 @@ int cpb_delete_many(struct cpb_store *s, struct cpb_point **p, unsigned int nr,
 	err = cpb_may_change(s, why);
 	if (!err)
 		err = cpb_delete_check(p, nr, why);
-	if (!err)
-		cpb_delete_apply(s, p, ids, nr);
+	/* In one record, unless there are that few blocks. */
+	while (!err && nr) {
+		err = cpb_room_to_change(s, nr);
+		if (err < 0)
+			break;
+		cpb_delete_apply(s, p, ids, err);
+		p += err;
+		nr -= err;
+		err = 0;
+	}
 	port_mutex_unlock(&s->lists);
 	port_free(ids);
 	return err ? err : cpb_flush(s);
@@ -143,14 +151,17 @@ int cpb_remove(struct cpb_volume *v, bool keep_checkpoints, char *why)
 			break;
 		err = deletable(p, why);
 	}
-	if (!err) {
-		list_for_each_entry_safe(p, next, &v->points, of_volume) {
-			if (keep_checkpoints)
-				break;
+	list_for_each_entry_safe(p, next, &v->points, of_volume) {
+		if (err || keep_checkpoints)
+			break;
+		err = min(cpb_room_to_change(s, 1), 0);
+		if (!err)
 			cpb_delete_apply(s, &p, &scratch, 1);
-		}
-		cpb_remove_apply(v);
 	}
+	if (!err)
+		err = min(cpb_room_to_change(s, 1), 0);
+	if (!err)
+		cpb_remove_apply(v);
 	port_mutex_unlock(&s->lists);
 	return err ? err : cpb_flush(s);
 }

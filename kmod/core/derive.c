@@ -318,7 +318,7 @@ static int name_lists(struct cpb_repair *r)
 static int derive_chunks(struct cpb_repair *r)
 {
 	struct cpb_store *s = r->s;
-	u64 groups = DIV_ROUND_UP(s->space.chunks, CPB_SPACE_BITS), g, i;
+	u64 groups = DIV_ROUND_UP(s->space.chunks, CPB_SPACE_BITS), g;
 	struct cpb_node *leaf;
 	int err = 0;
 
@@ -326,17 +326,15 @@ static int derive_chunks(struct cpb_repair *r)
 	for (g = 0; g < groups && !err; g++) {
 		u64 nr = min(CPB_SPACE_BITS, s->space.chunks - g * CPB_SPACE_BITS);
 		unsigned long *map = r->chunks + g * CPB_SPACE_BITS / BITS_PER_LONG;
-		u64 words = DIV_ROUND_UP(nr, BITS_PER_LONG), used = 0;
+		u64 used = cpb_weight(map, nr);
 
-		for (i = 0; i < words; i++)
-			used += hweight_long(map[i]);
 		if (!used)
 			continue;
 		err = cpb_table_leaf(s, &s->space.table, CPB_MAGIC_SPACE, g, s->txn,
 				     &leaf);
 		if (err)
 			break;
-		memcpy(leaf->h + 1, map, words * sizeof(long));
+		memcpy(leaf->h + 1, map, DIV_ROUND_UP(nr, BITS_PER_LONG) * sizeof(long));
 		err = cpb_table_set_aux(s, &s->space.table, g, used);
 		s->space.used += used;
 	}

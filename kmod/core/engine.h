@@ -458,8 +458,10 @@ struct cpb_store {
 	struct cpb_pool meta_pool;	/* for the rest; meta */
 	port_lock_t meta_pool_lock;	/* meta is what guards it */
 	u64 pool_want;
-	u64 floor;			/* blocks that writes leave alone */
-	atomic_long_t writes;		/* between begin and end, and reserved */
+	u64 floor;			/* blocks that writes leave alone, */
+	u64 keep;			/* and those of them that discards and checkpoints do */
+	atomic_long_t writes;		/* between begin and end, and reserved: cpb_under_way() */
+	long unmet;			/* those of them that wait; space.claims */
 
 	struct cpb_space space;
 	struct cpb_log log;
@@ -468,6 +470,8 @@ struct cpb_store {
 	u64 dead_nodes;
 	u64 nr_dead, nr_runs;		/* waiting for the next commit; the tree lock */
 	u64 cut_cost;			/* blocks that the one under way may yet take; meta */
+	bool cutting;			/* it takes some; meta */
+	u64 nr_uncounted;		/* that commits took beyond their cost: none; meta */
 	u64 *scratch;			/* meta; CPB_SCRATCH words */
 	struct cpb_slots slots;		/* the tree lock */
 
@@ -475,6 +479,8 @@ struct cpb_store {
 	struct cpb_names names;		/* lists */
 	struct list_head work;		/* points with reclaim to do; the tree lock */
 	u64 nr_checkpoints, nr_hidden;
+	u64 nr_stuck;			/* points in turn that have too few blocks; the tree lock */
+	bool stuck;			/* all have, until a commit */
 	u64 history;			/* how often links changed; the tree lock */
 	u64 hidden_drops;		/* what follows hidden points dropped something */
 	u64 dead_changes;		/* of the dead tree; meta */
@@ -524,6 +530,42 @@ static inline u64 cpb_run_len(u64 run)
 static inline u64 cpb_fixed_end(const struct cpb_store *s)
 {
 	return s->bitmap_start + 2 * s->bitmap_slots;
+}
+
+/* Metadata blocks that a change of a map may take at once. */
+#define CPB_WRITE_BLOCKS	16
+
+/*
+ * Writes under way are counted together with the chunks that they may drop, which
+ * is one atomic operation for both.
+ */
+static inline long cpb_under_way(u64 writes, u64 chunks)
+{
+	return chunks << 32 | writes;
+}
+
+/* Nodes in the writers' pool, at least. */
+#define CPB_POOL_MIN	64ULL
+
+/* Extents in a leaf of a map. */
+#define CPB_LEAF_EXTENTS ((unsigned int)(CPB_PAYLOAD / sizeof(struct cpb_disk_extent)))
+
+/* What a commit takes at most to change bitmaps of chunks: all of them, and their index. */
+static inline u64 cpb_bitmap_blocks(const struct cpb_store *s)
+{
+	return s->space.nr_groups + s->space.nr_groups / 128;
+}
+
+/* How many of a bitmap's first bits are set. */
+static inline u64 cpb_weight(const unsigned long *map, u64 nr)
+{
+	u64 words = nr / BITS_PER_LONG, set = 0, i;
+
+	for (i = 0; i < words; i++)
+		set += hweight_long(map[i]);
+	if (nr % BITS_PER_LONG)
+		set += hweight_long(map[i] & (BIT(nr % BITS_PER_LONG) - 1));
+	return set;
 }
 
 /* Does a run lie on the data device? */
@@ -645,7 +687,7 @@ static inline int cpb_map_search(const struct cpb_disk_header *h,
 
 void cpb_free_chunks(struct cpb_store *s, struct cpb_pool *pool, u64 run);
 int cpb_map_set(struct cpb_volume *v, u64 vchunk, u64 run);
-int cpb_map_clear(struct cpb_volume *v, u64 *vchunk, u64 *len);
+int cpb_map_clear(struct cpb_volume *v, u64 *vchunk, u64 *len, unsigned int most);
 
 /* ---- dead.c ---- */
 
@@ -694,9 +736,13 @@ int cpb_label_check(struct cpb_store *s, char *why);
 
 int cpb_space_init(struct cpb_store *s, unsigned int ncpus);
 void cpb_space_exit(struct cpb_store *s);
+u64 cpb_blocks_need(struct cpb_store *s, long writes);
 u64 cpb_blocks_reserved(struct cpb_store *s);
 u64 cpb_commit_cost(struct cpb_store *s);
-void cpb_write_ended(struct cpb_store *s);
+void cpb_write_ended(struct cpb_store *s, u64 chunks);
+unsigned int cpb_unmap_most(struct cpb_store *s);
+int cpb_room_for(struct cpb_store *s, unsigned int objects, bool restore, char *why);
+int cpb_room_to_change(struct cpb_store *s, unsigned int want);
 int cpb_space_take(struct cpb_store *s, u64 run);
 void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs);
 int cpb_space_apply(struct cpb_store *s, struct cpb_txn *t);

@@ -16,6 +16,8 @@
  */
 #include "engine.h"
 
+#define OBJECTS	4	/* that an operation changes for each volume */
+
 /** cpb_parent_epoch() - what was born at or before this is the parent's too */
 u64 cpb_parent_epoch(const struct cpb_point *p)
 {
@@ -325,6 +327,8 @@ int cpb_snap(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
 	port_mutex_lock(&s->lists);
 	err = cpb_may_change(s, why);
 	if (!err)
+		err = cpb_room_for(s, OBJECTS * nr, false, why);
+	if (!err)
 		err = snap_locked(s, v, nr, &o, ids, why);
 	port_mutex_unlock(&s->lists);
 	return err ? err : cpb_flush(s);
@@ -511,6 +515,10 @@ int cpb_restore_many(struct cpb_store *s, struct cpb_volume **v,
 	err = cpb_may_change(s, why);
 	if (!err)
 		err = restore_check(r, nr, why);
+	/* Without safety checkpoints there are no more objects when it is reclaimed. */
+	if (!err)
+		err = safety ? cpb_room_for(s, OBJECTS * nr, true, why) :
+			       min(cpb_room_to_change(s, OBJECTS * nr), 0);
 	if (!err && safety) {
 		safety_name(s, r, nr, name);
 		snprintf(message, sizeof(message), "before restoring '%s'", p[0]->text);
@@ -694,6 +702,8 @@ int cpb_create(struct cpb_store *s, const char *name, u64 size,
 	port_mutex_lock(&s->lists);
 	err = cpb_may_change(s, why);
 	if (!err)
+		err = cpb_room_for(s, OBJECTS, false, why);
+	if (!err)
 		err = create_locked(s, NULL, CPB_RECORD_CREATE, &o, 1, v, why);
 	port_mutex_unlock(&s->lists);
 	return err ? err : cpb_flush(s);
@@ -726,6 +736,8 @@ int cpb_fork_many(struct cpb_store *s, struct cpb_point *p, const char *const *n
 	if (!err && !cpb_visible(p))
 		err = cpb_refuse(-ENOENT, why, "that checkpoint was deleted");
 	if (!err)
+		err = cpb_room_for(s, OBJECTS * nr, false, why);
+	if (!err)
 		err = create_locked(s, p, CPB_RECORD_FORK, o, nr, v, why);
 	port_mutex_unlock(&s->lists);
 	port_free(o);
@@ -750,6 +762,8 @@ int cpb_resize(struct cpb_volume *v, u64 size, char *why)
 		return err;
 	port_mutex_lock(&s->lists);
 	err = cpb_may_change(s, why);
+	if (!err)
+		err = min(cpb_room_to_change(s, 1), 0);
 	if (!err) {
 		flags = cpb_lock_ready(s);
 		v->head->size = size;

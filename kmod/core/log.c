@@ -518,17 +518,19 @@ static int replay_map(struct cpb_store *s, const struct cpb_disk_record *r)
 {
 	struct cpb_volume *v = cpb_ids_find(&s->volumes, le32_to_cpu(r->volume));
 	const struct cpb_disk_record_map *map = (const void *)r;
-	u64 vchunk = le64_to_cpu(map->vchunk), run = le64_to_cpu(map->run);
-	u64 len, end = CPB_VOLUME_BYTES_MAX >> s->chunk_shift;
+	u64 vchunk, run, len, end = CPB_VOLUME_BYTES_MAX >> s->chunk_shift;
 	bool unmap = le16_to_cpu(r->type) == CPB_RECORD_UNMAP;
 	unsigned long flags;
 	int err;
 
 	static_assert(sizeof(struct cpb_disk_record_map) ==
 		      sizeof(struct cpb_disk_record_unmap), "read as one");
+	if (!v || le16_to_cpu(r->size) != sizeof(*map))
+		return -EUCLEAN;
+	vchunk = le64_to_cpu(map->vchunk);
+	run = le64_to_cpu(map->run);
 	len = unmap ? run : cpb_run_len(run);
-	if (!v || le16_to_cpu(r->size) != sizeof(*map) || !len || vchunk >= end ||
-	    len > end - vchunk)
+	if (!len || vchunk >= end || len > end - vchunk)
 		return -EUCLEAN;
 	if (!unmap) {
 		err = cpb_space_take(s, run);
@@ -537,7 +539,7 @@ static int replay_map(struct cpb_store *s, const struct cpb_disk_record *r)
 	}
 	do {
 		flags = port_lock(&s->lock);
-		err = unmap ? cpb_map_clear(v, &vchunk, &len) :
+		err = unmap ? cpb_map_clear(v, &vchunk, &len, CPB_LEAF_EXTENTS) :
 			      cpb_map_set(v, vchunk, run);
 		port_unlock(&s->lock, flags);
 		if (err == -EAGAIN)

@@ -210,7 +210,8 @@ void cpb_free_chunks(struct cpb_store *s, struct cpb_pool *pool, u64 run)
 {
 	*cpb_buf_push(pool, &s->txns[s->txn & 1].freed, 1) = run;
 	s->space.change -= cpb_run_len(run);
-	s->nr_runs++;
+	/* A long one has many bitmaps. */
+	s->nr_runs += 1 + div64_u64(cpb_run_len(run), CPB_SPACE_BITS);
 }
 
 static void drop(struct cpb_volume *v, struct cpb_edit *e, u64 chunk, u64 len,
@@ -223,22 +224,29 @@ static void drop(struct cpb_volume *v, struct cpb_edit *e, u64 chunk, u64 len,
 		cpb_dead_add(v->s, e->dead, birth, cpb_run_pack(chunk, len));
 }
 
-/* Does an extent of this leaf reach into [@from, @to)? */
-static bool overlaps(struct cpb_path *path, u64 from, u64 to)
+/* The first extent of this leaf that ends behind @from; their number if none does. */
+static unsigned int first_behind(struct cpb_path *path, u64 from)
 {
-	struct cpb_node *n = path->node[0];
 	unsigned int i = path->slot[0];
 	struct map_entry m;
 
 	if (i) {
-		get_entry(n, i - 1, &m);
+		get_entry(path->node[0], i - 1, &m);
 		if (m.vchunk + m.len > from)
-			return true;
+			return i - 1;
 	}
-	if (i == cpb_nr(n))
-		return false;
-	get_entry(n, i, &m);
-	return m.vchunk < to;
+	return i;
+}
+
+/* Where extent @i of this leaf begins, but at most @end. */
+static u64 extent_start(struct cpb_path *path, unsigned int i, u64 end)
+{
+	struct map_entry m;
+
+	if (i >= cpb_nr(path->node[0]))
+		return end;
+	get_entry(path->node[0], i, &m);
+	return min(m.vchunk, end);
 }
 
 static bool adjoin(const struct map_entry *a, const struct map_entry *b)
@@ -462,14 +470,16 @@ int cpb_map_set(struct cpb_volume *v, u64 vchunk, u64 run)
  * @v: the volume
  * @vchunk: start; advanced
  * @len: length; what is left
+ * @most: extents of it, at most; with 0 no further than to the first one
  *
  * The tree lock is held. Return: 1 if something changed, 0 if there was
  * nothing, -EAGAIN as in cpb_map_set().
  */
-int cpb_map_clear(struct cpb_volume *v, u64 *vchunk, u64 *len)
+int cpb_map_clear(struct cpb_volume *v, u64 *vchunk, u64 *len, unsigned int most)
 {
-	u64 end = *vchunk + *len, to, first;
+	u64 end = *vchunk + *len, start, to, first;
 	struct cpb_path path, again;
+	unsigned int behind;
 	struct cpb_edit e;
 	struct need need;
 	int err;
@@ -480,7 +490,14 @@ int cpb_map_clear(struct cpb_volume *v, u64 *vchunk, u64 *len)
 	if (err)
 		return err;
 	to = leaf_end(&e, &path, end);
-	if (path.levels && overlaps(&path, *vchunk, to)) {
+	behind = path.levels ? first_behind(&path, *vchunk) : 0;
+	start = path.levels ? extent_start(&path, behind, to) : to;
+	if (start < to && !most) {
+		if (start <= *vchunk)
+			return -EAGAIN;
+		to = start;
+	} else if (start < to) {
+		to = extent_start(&path, behind + most, to);
 		err = ready(&e, *vchunk, *vchunk + 1, &need, &again, &first);
 		if (err)
 			return err;

@@ -56,6 +56,7 @@ typedef int64_t s64;
 #define max(a, b) \
 	({ __typeof__(a) max_a = (a); __typeof__(b) max_b = (b); \
 	   max_a > max_b ? max_a : max_b; })
+#define min3(a, b, c)	min(a, min(b, c))
 #define min_t(t, a, b)	min((t)(a), (t)(b))
 #define max_t(t, a, b)	max((t)(a), (t)(b))
 #define swap(a, b) \
@@ -69,6 +70,8 @@ typedef int64_t s64;
 #define READ_ONCE(x)	(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_rmb()	__atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define smp_wmb()	__atomic_thread_fence(__ATOMIC_RELEASE)
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 
 static inline int fls64(u64 x)

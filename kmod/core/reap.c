@@ -27,19 +27,25 @@
 #define TURN		32	/* entries in one turn of the tree lock: writes wait for it */
 
 /*
- * The blocks for all of this are what writes leave alone (cpb_blocks_reserved():
- * floor, what a commit takes by now, and something). A step takes blocks only for
- * what it copies of the dead tree, and a commit gives back as many. So with less
- * left than writes leave a commit comes before the step, and after it the floor
- * is there at least: 80 blocks on the smallest device, in which the dead tree has
- * three levels. For each entry a step copies at most the way to its leaf, in the
- * list that it leaves and in the one that it goes to, and splits these once. So
- * many entries as that goes into are one step.
+ * The blocks for all of this are what others leave alone (most of cpb_store.keep, and
+ * what a commit takes by now). A step takes blocks for what it copies of the dead tree,
+ * and for the bitmaps of what it frees, which the commit behind it changes; that
+ * gives back as many. So with less left than writes leave a commit comes before the
+ * step, and after it that much is there: 80 blocks on the smallest device, in which
+ * the dead tree has three levels, and the bitmaps of one leaf. For each entry a step
+ * copies at most the way to its leaf, in the list that it leaves and in the one that
+ * it goes to, and splits these once. So many entries as that goes into are one step.
  */
+static u64 spare_blocks(struct cpb_store *s)
+{
+	u64 free = cpb_blocks_available(s), cost = cpb_commit_cost(s);
+
+	return free > cost ? free - cost : 0;
+}
+
 static unsigned int step_entries(struct cpb_store *s)
 {
-	u64 each = 4 * (s->dead.level + 2);
-	u64 fit = div64_u64(cpb_blocks_available(s), each);
+	u64 fit = div64_u64(spare_blocks(s), 4 * (s->dead.level + 2));
 
 	return min_t(u64, max_t(u64, fit, 2), STEP_ENTRIES);
 }
@@ -396,10 +402,20 @@ static int dropped(struct cpb_store *s, struct cpb_point *c, unsigned int kind,
 	return 0;
 }
 
-/* Drop those chunks of an entry of one child's list that all lists have. */
-static int sweep_entry(struct cpb_store *s, struct cpb_point *c, const u64 *entry)
+/* In one step: each of them is cut out of the list of each child. */
+static unsigned int step_drops(struct cpb_store *s, const struct cpb_point *c)
 {
-	u64 birth = entry[1], chunk = cpb_run_chunk(entry[2]);
+	return max(step_entries(s) / c->nr_children, 1U);
+}
+
+/*
+ * Drop those chunks of an entry of one child's list that all lists have, in at most
+ * @most pieces. Return: 1 there is more, and @entry is what is left of it.
+ */
+static int sweep_entry(struct cpb_store *s, struct cpb_point *c, u64 *entry,
+		       unsigned int *most)
+{
+	u64 birth = entry[1], chunk = cpb_run_chunk(entry[2]), from = chunk;
 	u64 end = chunk + cpb_run_len(entry[2]);
 	unsigned int kind = entry[0] & 1;
 	struct cpb_point *x;
@@ -407,6 +423,10 @@ static int sweep_entry(struct cpb_store *s, struct cpb_point *c, const u64 *entr
 	int err;
 
 	for (; chunk < end; chunk = to) {
+		if (!*most) {
+			entry[2] = cpb_run_pack(from, end - from);
+			return 1;
+		}
 		to = end;
 		list_for_each_entry(x, &c->children, sibling) {
 			err = cpb_dead_cover(s, x->dead, kind, birth, chunk, &until);
@@ -423,6 +443,8 @@ static int sweep_entry(struct cpb_store *s, struct cpb_point *c, const u64 *entr
 		err = dropped(s, c, kind, birth, chunk, to - chunk);
 		if (err)
 			return err;
+		from = to;
+		--*most;
 	}
 	return 0;
 }
@@ -431,7 +453,7 @@ static int sweep_entry(struct cpb_store *s, struct cpb_point *c, const u64 *entr
 static int sweep_all(struct cpb_store *s, struct cpb_point *c,
 		     struct cpb_point *least)
 {
-	unsigned int n = 0, most = max(step_entries(s) / c->nr_children, 1U);
+	unsigned int most = step_drops(s, c), entries = most;
 	u64 entry[3], key[3];
 	struct cpb_point *x;
 	int err;
@@ -454,13 +476,15 @@ static int sweep_all(struct cpb_store *s, struct cpb_point *c,
 			return err;
 		if (!err || entry[0] >> 1 != key[0] >> 1)
 			break;
-		if (n++ == most)
+		if (!entries--)
 			return 1;
-		memcpy(c->sweep, entry, sizeof(key));
-		c->sweep[2]++;
-		err = sweep_entry(s, c, entry);
-		if (err)
+		err = sweep_entry(s, c, entry, &most);
+		if (err < 0)
 			return err;
+		memcpy(c->sweep, entry, sizeof(key));
+		if (err)
+			return 1;
+		c->sweep[2]++;
 	}
 	c->sweep[0] = 0;
 	c->sweep_all = false;
@@ -472,30 +496,41 @@ static int sweep_all(struct cpb_store *s, struct cpb_point *c,
 static int sweep_new(struct cpb_store *s, struct cpb_point *c, struct cpb_point *x)
 {
 	struct cpb_buf *b = &x->dead->unswept;
+	unsigned int most = step_drops(s, c), i;
+	unsigned int end = 3 * most;
 	struct cpb_seg *seg;
-	u64 i;
-	int err;
+	int err = 0;
 
-	if (b->words) {
-		seg = list_first_entry(&b->segs, struct cpb_seg, list);
-		for (i = 0; i < seg->used; i += 3) {
-			err = sweep_entry(s, c, seg->word + i);
-			if (err)
-				return err;
-		}
-		b->words -= seg->used;
+	if (!b->words)
+		return 0;
+	seg = list_first_entry(&b->segs, struct cpb_seg, list);
+	for (i = 0; i < min(seg->used, end) && !err; i += 3)
+		err = sweep_entry(s, c, seg->word + i, &most);
+	if (err < 0)
+		return err;
+	/* The last one is not done. */
+	if (err)
+		i -= 3;
+	b->words -= i;
+	seg->used -= i;
+	if (seg->used) {
+		memmove(seg->word, seg->word + i, seg->used * sizeof(u64));
+	} else {
 		list_del(&seg->list);
 		port_free_block(seg);
-		return 1;
 	}
-	return 0;
+	return 1;
 }
 
+/* Return: 1 there is more, -EAGAIN not with so few blocks. */
 static int step_sweep(struct cpb_store *s, struct cpb_point *c)
 {
 	struct cpb_point *x, *least = NULL;
 	int err;
 
+	/* What is dropped is cut out of each list at once: a leaf, its half, the way to it. */
+	if (spare_blocks(s) < 3ULL * c->nr_children + 16)
+		return -EAGAIN;
 	list_for_each_entry(x, &c->children, sibling) {
 		err = cpb_dead_settle(s, x->dead);
 		if (err)
@@ -633,6 +668,9 @@ static int step_reap(struct cpb_store *s, struct cpb_point *c,
 	int err;
 
 	for (i = 0; i < STEP_NODES; i++) {
+		/* The next leaf may be as bad as any. */
+		if (i && spare_blocks(s) < READ_ONCE(s->floor))
+			return 1;
 		err = free_next(s, c);
 		if (err < 0)
 			return err;
@@ -748,11 +786,19 @@ int cpb_reap(struct cpb_store *s)
 		list_del_init(&done->dead->dirty);
 		cpb_slot_put(s, done->slot);
 		s->nr_hidden--;
-	} else if (err == 1 && list_empty(&c->work)) {
+	} else if ((err == 1 || err == -EAGAIN) && list_empty(&c->work)) {
 		list_add_tail(&c->work, &s->work);
 	}
-	if (err >= 0)
+	if (err == -EAGAIN) {
+		/* All of them can't go on: something else must give blocks first. */
+		s->stuck = ++s->nr_stuck > s->nr_hidden;
+		if (s->stuck)
+			s->nr_stuck = 0;
+		err = !s->stuck;
+	} else if (err >= 0) {
+		s->nr_stuck = 0;
 		err = !list_empty(&s->work);
+	}
 	port_unlock(&s->lock, flags);
 	if (done)
 		forget(s, done);

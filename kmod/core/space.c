@@ -25,8 +25,7 @@
 #include "engine.h"
 
 #define RUN_CHUNKS	1024	/* that a CPU takes at once */
-#define WRITE_BLOCKS	16	/* metadata blocks that one write may need */
-#define CHUNK_BLOCKS	1	/* and one of many runs, for each chunk, beside them */
+#define CHUNK_BLOCKS	1	/* of metadata, for each chunk that may be a run of its own */
 
 /* No word of a bitmap belongs to two groups. */
 static_assert(CPB_SPACE_BITS % BITS_PER_LONG == 0, "words");
@@ -115,16 +114,14 @@ static int fill_group(struct cpb_store *s, u64 g, const struct cpb_node *leaf,
 {
 	struct cpb_space *sp = &s->space;
 	struct cpb_group *group = &sp->group[g];
-	u64 nr = group_chunks(sp, g), i;
+	u64 nr = group_chunks(sp, g), nr_busy;
 	unsigned long *busy = port_alloc_block();
 	unsigned long flags;
-	u32 nr_busy = 0;
 
 	memset(busy, 0, CPB_BLOCK_SIZE);
 	if (leaf)
 		memcpy(busy, leaf->h + 1, CPB_PAYLOAD);
-	for (i = 0; i < DIV_ROUND_UP(nr, BITS_PER_LONG); i++)
-		nr_busy += hweight_long(busy[i]);
+	nr_busy = cpb_weight(busy, round_up(nr, BITS_PER_LONG));
 	if (nr_busy != aux) {
 		port_free_block(busy);
 		return cpb_break(s, -EUCLEAN, "a bitmap of chunks has another number of them than its index says",
@@ -294,41 +291,6 @@ static bool take(struct cpb_store *s, unsigned int n, u64 want,
 	return got;
 }
 
-/**
- * cpb_commit_cost() - blocks that a commit may take, beyond what changes of maps took
- * @s: the store
- *
- * One that is under way needs what it has not taken yet, see cpb_store.cut_cost.
- */
-u64 cpb_commit_cost(struct cpb_store *s)
-{
-	u64 dead = READ_ONCE(s->nr_dead), runs = READ_ONCE(s->nr_runs);
-	u64 groups = s->space.nr_groups;
-
-	return min(dead, READ_ONCE(s->dead_nodes)) + dead / 32 +
-	       min(2 * runs, groups + groups / 128) +
-	       2 * (READ_ONCE(s->slots.nr_dirty) + READ_ONCE(s->slots.nr_ahead)) + 64;
-}
-
-/* Blocks that are left alone while so many writes are under way. */
-static u64 reserved(struct cpb_store *s, long writes)
-{
-	return READ_ONCE(s->floor) + cpb_commit_cost(s) + READ_ONCE(s->cut_cost) +
-	       writes * WRITE_BLOCKS;
-}
-
-/**
- * cpb_blocks_reserved() - metadata blocks that a write leaves free
- * @s: the store
- *
- * What the next commit may take by now, and the one that is under way, what the
- * writes under way may, and the floor.
- */
-u64 cpb_blocks_reserved(struct cpb_store *s)
-{
-	return reserved(s, atomic_long_read(&s->writes) + 1);
-}
-
 /* So many writes fewer are under way; any context. */
 static void writes_ended(struct cpb_store *s, long writes)
 {
@@ -338,22 +300,21 @@ static void writes_ended(struct cpb_store *s, long writes)
 		port_wait_wake(&s->space.wait);
 }
 
-/** cpb_write_ended() - one write fewer is under way; any context */
-void cpb_write_ended(struct cpb_store *s)
+/** cpb_write_ended() - one write of so many chunks fewer is under way; any context */
+void cpb_write_ended(struct cpb_store *s, u64 chunks)
 {
-	writes_ended(s, 1);
+	writes_ended(s, cpb_under_way(1, chunks));
 }
 
-/* Too short for so many more writes? */
+/* Too short for so much more? */
 static bool blocks_short(struct cpb_store *s, long more)
 {
-	return cpb_blocks_available(s) <
-	       reserved(s, atomic_long_read(&s->writes) + more);
+	return cpb_blocks_available(s) < cpb_blocks_need(s, atomic_long_read(&s->writes) + more);
 }
 
-static void write_begun(struct cpb_store *s)
+static void write_begun(struct cpb_store *s, u64 chunks)
 {
-	atomic_long_inc(&s->writes);
+	atomic_long_add(cpb_under_way(1, chunks), &s->writes);
 	if (unlikely(READ_ONCE(s->pool.nr) < s->pool_want / 2))
 		s->ops->kick(s->ctx, CPB_KICK_REFILL);
 }
@@ -363,11 +324,11 @@ int cpb_write_begin(struct cpb_store *s, unsigned int cpu, u64 want,
 {
 	if (unlikely(s->broken || !s->writable))
 		return -EROFS;
-	if (unlikely(blocks_short(s, 1)))
+	if (unlikely(blocks_short(s, cpb_under_way(1, want))))
 		return -EAGAIN;
 	if (!take(s, cpu, want, run))
 		return -EAGAIN;
-	write_begun(s);
+	write_begun(s, run->len);
 	return 0;
 }
 
@@ -378,7 +339,7 @@ void cpb_write_cancel(struct cpb_store *s, const struct cpb_run *run)
 
 	cpb_chunks_turn(sp, run, false);
 	port_unlock(&sp->lock, flags);
-	cpb_write_ended(s);
+	cpb_write_ended(s, run->len);
 }
 
 void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run)
@@ -397,7 +358,7 @@ static void claim(struct cpb_store *s, u64 chunks, struct cpb_reserve *r)
 	unsigned long flags;
 
 	r->chunks = chunks;
-	r->writes = 1 + chunks * CHUNK_BLOCKS / WRITE_BLOCKS;
+	r->writes = cpb_under_way(1 + chunks * CHUNK_BLOCKS / CPB_WRITE_BLOCKS, chunks);
 	atomic_long_add(r->writes, &s->writes);
 	flags = port_lock(&sp->lock);
 	sp->claimed += chunks;
@@ -479,7 +440,7 @@ void cpb_write_take(struct cpb_store *s, unsigned int n, u64 want,
 	if (moved)
 		s->ops->kick(s->ctx, CPB_KICK_LEVEL);
 	r->chunks -= run->len;
-	write_begun(s);
+	write_begun(s, run->len);
 }
 
 /* Is anything on its way to being free that only needs time? */
@@ -504,11 +465,11 @@ static bool gen_drained(struct cpb_store *s)
 	return drained;
 }
 
-/* Would the blocks suffice for @r if nothing else were being written? */
-static bool writes_in_way(struct cpb_store *s, const struct cpb_reserve *r)
+/* Would the blocks suffice for @r if of what is being written, @writes, nothing else were? */
+static bool writes_in_way(struct cpb_store *s, long writes, const struct cpb_reserve *r)
 {
-	return atomic_long_read(&s->writes) > r->writes &&
-	       cpb_blocks_available(s) >= reserved(s, r->writes);
+	return writes > r->writes &&
+	       cpb_blocks_available(s) >= cpb_blocks_need(s, r->writes);
 }
 
 static bool is_met(struct cpb_store *s)
@@ -521,6 +482,8 @@ static bool is_met(struct cpb_store *s)
 		return false;
 	flags = port_lock(&sp->claims);
 	met = claims_met(sp);
+	if (met)
+		s->unmet = 0;
 	port_unlock(&sp->claims, flags);
 	return met;
 }
@@ -553,7 +516,7 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 				continue;
 			if (err != -ENOSPC)
 				return err;
-		} else if (writes_in_way(s, r)) {
+		} else if (writes_in_way(s, writes, r)) {
 			wait_for_writes(s, writes);
 			continue;
 		}
@@ -599,8 +562,12 @@ int cpb_reserve_wait(struct cpb_store *s, u64 chunks, struct cpb_reserve *r)
 	port_mutex_lock(&sp->waiting);
 	flags = port_lock(&sp->claims);
 	claim(s, chunks, r);
+	s->unmet = r->writes;
 	port_unlock(&sp->claims, flags);
 	err = wait_for_space(s, r);
+	flags = port_lock(&sp->claims);
+	s->unmet = 0;
+	port_unlock(&sp->claims, flags);
 	if (err)
 		cpb_unreserve(s, r);
 	port_mutex_unlock(&sp->waiting);

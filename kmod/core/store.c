@@ -253,7 +253,7 @@ int cpb_label_check(struct cpb_store *s, char *why)
 
 static int load_bitmaps(struct cpb_store *s)
 {
-	u64 nr = DIV_ROUND_UP(s->meta_blocks, CPB_SPACE_BITS), i, used = 0;
+	u64 nr = DIV_ROUND_UP(s->meta_blocks, CPB_SPACE_BITS), i, used;
 	struct cpb_disk_header *h;
 	int err = 0;
 
@@ -280,26 +280,16 @@ static int load_bitmaps(struct cpb_store *s)
 	port_free_block(h);
 	if (err)
 		return err;
-	memcpy(s->blocks.busy, s->bitmap, s->bitmap_slots * CPB_PAYLOAD);
-	for (i = 0; i < s->meta_blocks; i++)
-		used += s->bitmap[i / BITS_PER_LONG] >> (i % BITS_PER_LONG) & 1;
+	memcpy(s->blocks.busy, s->bitmap, nr * CPB_PAYLOAD);
+	used = cpb_weight(s->bitmap, s->meta_blocks);
 	if (used != s->meta_used)
 		return cpb_break(s, -EUCLEAN,
 				 "the bitmaps of metadata blocks don't add up", ~0ULL);
-	for (i = 0; i < cpb_fixed_end(s); i++)
-		if (!(s->bitmap[i / BITS_PER_LONG] >> (i % BITS_PER_LONG) & 1))
-			return cpb_break(s, -EUCLEAN,
-					 "the bitmaps of metadata blocks are damaged",
-					 i);
+	if (cpb_weight(s->bitmap, cpb_fixed_end(s)) != cpb_fixed_end(s))
+		return cpb_break(s, -EUCLEAN,
+				 "the bitmaps of metadata blocks are damaged", ~0ULL);
 	s->blocks.free = s->meta_blocks - used;
 	return 0;
-}
-
-/** cpb_set_reserves() - as is right for the size of the metadata device */
-void cpb_set_reserves(struct cpb_store *s)
-{
-	WRITE_ONCE(s->pool_want, min(max(s->meta_blocks / 64, 64ULL), 1024ULL));
-	WRITE_ONCE(s->floor, 64 + s->meta_blocks / 256);
 }
 
 static int bring_up(struct cpb_store *s, struct cpb_disk_super *sb, bool lone,
@@ -309,7 +299,6 @@ static int bring_up(struct cpb_store *s, struct cpb_disk_super *sb, bool lone,
 	int err;
 
 	cpb_txn_start(s, le64_to_cpu(sb->h.txn));
-	cpb_set_reserves(s);
 	err = cpb_blocks_init(s);
 	if (!err)
 		err = load_bitmaps(s);
@@ -317,6 +306,7 @@ static int bring_up(struct cpb_store *s, struct cpb_disk_super *sb, bool lone,
 		err = cpb_space_init(s, ncpus);
 	if (!err)
 		err = cpb_objects_load(s);
+	cpb_set_reserves(s);
 	/* The next superblock must not be the only one while it is written. */
 	if (!err && lone && !(flags & CPB_OPEN_READONLY))
 		err = cpb_super_write(s, sb, s->durable_txn);
@@ -330,8 +320,9 @@ static int bring_up(struct cpb_store *s, struct cpb_disk_super *sb, bool lone,
 		s->super_changed = true;
 	if (s->writable && (records || s->log.torn))
 		err = cpb_commit(s);
+	/* Enough to begin with: the first write asks for the rest, if there is one. */
 	if (!err && s->writable)
-		cpb_refill(s);
+		cpb_pool_fill(s, &s->pool, CPB_POOL_MIN, 64);
 	return err;
 }
 
@@ -591,7 +582,7 @@ int cpb_write_end(struct cpb_volume *v, u64 vchunk, const struct cpb_run *run,
 		cpb_log_map(v, vchunk, packed);
 	port_unlock(&s->lock, flags);
 	if (!err)
-		cpb_write_ended(s);
+		cpb_write_ended(s, run->len);
 	return err;
 }
 
@@ -600,7 +591,8 @@ int cpb_unmap(struct cpb_volume *v, u64 *vchunk, u64 *len)
 	struct cpb_store *s = v->s;
 	unsigned long flags = port_lock(&s->lock);
 	u64 from = *vchunk;
-	int err = s->broken || !s->writable ? -EROFS : cpb_map_clear(v, vchunk, len);
+	int err = s->broken || !s->writable ? -EROFS :
+		  cpb_map_clear(v, vchunk, len, cpb_unmap_most(s));
 
 	if (err == 1) {
 		cpb_log_unmap(v, from, *vchunk - from);
@@ -608,6 +600,22 @@ int cpb_unmap(struct cpb_volume *v, u64 *vchunk, u64 *len)
 	}
 	port_unlock(&s->lock, flags);
 	return err;
+}
+
+int cpb_unmap_prepare(struct cpb_volume *v, u64 vchunk)
+{
+	struct cpb_store *s = v->s;
+	int err = cpb_prepare(v, vchunk, 1);
+	struct cpb_extent x;
+
+	if (!err && !cpb_unmap_most(s))
+		err = cpb_commit(s);
+	if (err || cpb_unmap_most(s))
+		return err;
+	err = cpb_lookup(s, v->head, vchunk, 1, &x, 1);
+	if (err < 0)
+		return err == -EAGAIN ? 0 : err;
+	return x.chunk == CPB_HOLE ? 0 : -ENOSPC;
 }
 
 int cpb_refill(struct cpb_store *s)

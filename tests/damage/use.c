@@ -161,7 +161,7 @@ int use_discard(struct cpb_volume *v, struct view *view, u64 at, u64 len)
 		from = at;
 		err = cpb_unmap(v, &at, &len);
 		if (err == -EAGAIN)
-			err = cpb_prepare(v, at, 1);
+			err = cpb_unmap_prepare(v, at);
 		if (err)
 			return err;
 		memset(content + from, 0, (at - from) * sizeof(u64));

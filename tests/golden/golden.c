@@ -206,7 +206,7 @@ static void do_discard(struct cpb_store *s, const char *vol, u64 at, u64 len)
 	while (len) {
 		err = cpb_unmap(v, &at, &len);
 		if (err == -EAGAIN)
-			err = cpb_prepare(v, at, 1);
+			err = cpb_unmap_prepare(v, at);
 		must(err, "discard", "");
 	}
 	memset(find_map(vol)->content + from, 0, n * sizeof(u32));

@@ -432,7 +432,7 @@ static void do_discard(struct world *w, int v, u64 at, u64 len)
 		int err = cpb_unmap(w->volume[v], &at, &len);
 
 		if (err == -EAGAIN)
-			err = cpb_prepare(w->volume[v], at, 1);
+			err = cpb_unmap_prepare(w->volume[v], at);
 		must(err, "unmap");
 	}
 }

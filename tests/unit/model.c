@@ -130,7 +130,7 @@ void model_discard(struct model *m, int v, u64 vchunk, u64 len)
 		int err = cpb_unmap(m->volume[v], &vchunk, &len);
 
 		if (err == -EAGAIN)
-			err = cpb_prepare(m->volume[v], vchunk, 1);
+			err = cpb_unmap_prepare(m->volume[v], vchunk);
 		cr_assert_eq(err, 0, "unmap: %d", err);
 	}
 }

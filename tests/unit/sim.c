@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "../../tools/engine/rest.h"
+#include "../../kmod/core/engine.h"
 #include "sim.h"
 
 /* Is it time to fail? */
@@ -22,7 +23,7 @@ static int sim_read(void *ctx, u64 block, void *data)
 	void (*on_read)(void *arg);
 	struct sim *d = ctx;
 
-	if (block >= d->meta_blocks || fails(&d->fail_read))
+	if (block >= d->meta_blocks || block == d->unreadable || fails(&d->fail_read))
 		return -EIO;
 	if (d->meta[block])
 		memcpy(data, d->meta[block], CPB_BLOCK_SIZE);
@@ -53,6 +54,8 @@ static int sim_write(void *ctx, const struct cpb_vec *vec, unsigned int nr,
 			return -EIO;
 		if (!d->meta[vec->block])
 			d->meta[vec->block] = calloc(1, CPB_BLOCK_SIZE);
+		if (vec->block == d->unreadable)
+			d->unreadable = ~0ULL;
 		memcpy(d->meta[vec->block], vec->data, CPB_BLOCK_SIZE - vec->spare);
 		d->writes++;
 	}
@@ -171,6 +174,7 @@ void sim_init(struct sim *d, u64 meta_blocks, u64 chunks)
 	d->fail_read = -1;
 	d->fail_flush = -1;
 	d->fail_discard = -1;
+	d->unreadable = ~0ULL;
 	d->unit = 1;
 	d->most = chunks;
 }
@@ -277,6 +281,8 @@ void sim_check(struct cpb_store *s)
 	int err = cpb_check(s, &r, line, &n);
 
 	cr_assert(!err && !n, "check: error %d, %u complaints", err, n);
+	cr_assert_eq(s->nr_uncounted, 0, "commits took more blocks than they were to, %llu",
+		     (unsigned long long)s->nr_uncounted);
 	cr_assert_eq(r.chunks_reachable, r.chunks_allocated);
 	cr_assert_eq(r.blocks_reachable, r.blocks_allocated);
 }

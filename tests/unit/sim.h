@@ -39,6 +39,7 @@ struct sim {
 	void *on_trim_arg;
 	/* So many of these from now on they fail; < 0: never. */
 	long fail_write, fail_read, fail_flush, fail_discard;
+	u64 unreadable;			/* a metadata block, until it is written; ~0: none */
 };
 
 /* Content of a chunk that was discarded. */

@@ -51,7 +51,7 @@ static void big_discard(struct big *b, int w, u64 at, u64 len)
 	while (len) {
 		err = cpb_unmap(b->v, &v, &len);
 		if (err == -EAGAIN)
-			err = cpb_prepare(b->v, v, 1);
+			err = cpb_unmap_prepare(b->v, v);
 		cr_assert_eq(err, 0, "unmap: %d", err);
 	}
 }
