@@ -239,6 +239,13 @@ enum cpb_trace cpb_batch_trace(const struct cpb_vec *vec, unsigned int nr,
 
 		if (memcmp(st->store, uuid, sizeof(st->store)) || ahead > ring)
 			continue;
+		/*
+		 * What is behind short batches may stay until numbers, of which stamps have
+		 * 32 bits, have gone round. The first sector of a block does not, and of
+		 * all but the next batch it is as good as the others.
+		 */
+		if (ahead > 1 && i % SECTORS)
+			continue;
 		/* A later one, whole or not, was begun when this one was durable. */
 		if (ahead || all_there(vec, nr, f, uuid, seq, st))
 			return CPB_TRACE_DAMAGED;

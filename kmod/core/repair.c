@@ -197,21 +197,32 @@ static void settle_bitmap(struct cpb_repair *r)
 /*
  * What is in the journal and is not replayed must never be found any more, whatever
  * its number: the next batch gets one above all that are there. The last one may
- * have no head. A number that is damaged must not use up all there are.
+ * have no head. A number that is damaged is none if stamps, which have half of it,
+ * would seem to be later ones. And a place that can't be read would keep the store
+ * from being opened when it is the next one: there is nothing to lose in it.
  */
-static void number_above(struct cpb_store *s)
+static int clear_journal(struct cpb_repair *r)
 {
+	struct cpb_store *s = r->s;
 	struct cpb_disk_batch *b = port_alloc_block();
-	u64 i;
+	struct cpb_vec vec = { .data = b };
+	u64 end = s->log.head.seq, i;
+	int err = 0;
 
-	for (i = 0; i < s->log.blocks; i++)
-		if (!s->ops->read(s->ctx, s->log.start + i, b) &&
-		    le32_to_cpu(b->h.magic) == CPB_MAGIC_BATCH &&
-		    !memcmp(b->h.uuid, s->uuid, sizeof(b->h.uuid)) &&
-		    le64_to_cpu(b->h.base) < CPB_COUNTER_MAX / 2)
-			s->log.head.seq = max(s->log.head.seq,
-					      le64_to_cpu(b->h.base) + 2);
+	for (i = 0; i < s->log.blocks && !err; i++) {
+		vec.block = s->log.start + i;
+		if (s->ops->read(s->ctx, vec.block, b)) {
+			cpb_say(r, CPB_DONE, "metadata block %llu, of the journal, can't be read: it is written anew",
+				(unsigned long long)vec.block);
+			memset(b, 0, CPB_BLOCK_SIZE);
+			err = s->ops->write(s->ctx, &vec, 1, 0);
+		} else if (cpb_batch_is_head(b, s->uuid) &&
+			   le64_to_cpu(b->h.base) - end < 1ULL << 31) {
+			s->log.head.seq = max(s->log.head.seq, le64_to_cpu(b->h.base) + 2);
+		}
+	}
 	port_free_block(b);
+	return err;
 }
 
 static int replay(struct cpb_repair *r, u64 base)
@@ -229,15 +240,15 @@ static int replay(struct cpb_repair *r, u64 base)
 	if (records)
 		cpb_say(r, CPB_DONE, "%llu records of the journal are replayed",
 			(unsigned long long)records);
-	number_above(s);
-	if (!err)
-		return 0;
-	if (!s->broken)
+	if (err && !s->broken)
 		snprintf(s->error, sizeof(s->error), "error %d", err);
-	cpb_say(r, CPB_LOST, "the journal, from record %llu on (%s): writes and operations of the last moments, perhaps acknowledged ones",
-		(unsigned long long)records + 1, s->error);
-	cpb_forgive(r, err);
-	return 0;
+	if (err) {
+		cpb_say(r, CPB_LOST, "the journal, from record %llu on (%s): writes and operations of the last moments, perhaps acknowledged ones",
+			(unsigned long long)records + 1, s->error);
+		cpb_forgive(r, err);
+	}
+	err = clear_journal(r);
+	return err ? cpb_break(s, err, "the journal can't be written", s->log.start) : 0;
 }
 
 /* ---- The whole ---- */
@@ -263,8 +274,6 @@ static int put_together(struct cpb_repair *r, u64 newest)
 	int err;
 
 	cpb_txn_start(s, newest);
-	s->pool_want = min(max(s->meta_blocks / 64, 64ULL), 1024ULL);
-	s->floor = 64 + s->meta_blocks / 256;
 	err = cpb_blocks_init(s);
 	if (!err)
 		err = alloc_all(r);
@@ -290,6 +299,7 @@ static int put_together(struct cpb_repair *r, u64 newest)
 	}
 	if (!err)
 		err = cpb_space_init(s, 1);
+	cpb_set_reserves(s);
 	if (!err)
 		err = replay(r, base);
 	if (err)

@@ -33,8 +33,10 @@ struct env {
 	u8 was[CPB_BLOCK_SIZE];	/* what it was */
 };
 
-/* The block of batch @seq of the journal, or NULL. */
-static u8 *batch(struct env *e, u64 seq)
+static const u64 copies[] = { 0, CPB_SB_SECOND };	/* of the superblock */
+
+/* The number of the block of batch @seq of the journal, or 0. */
+static u64 block_of(struct env *e, u64 seq)
 {
 	const struct cpb_disk_super *sb = (const void *)e->disk.meta[0];
 	u64 start = le64_to_cpu(sb->journal_start), i;
@@ -44,9 +46,22 @@ static u8 *batch(struct env *e, u64 seq)
 		h = (void *)e->disk.meta[i];
 		if (h && le32_to_cpu(h->magic) == CPB_MAGIC_BATCH &&
 		    le64_to_cpu(h->base) == seq)
-			return e->disk.meta[i];
+			return i;
 	}
-	return NULL;
+	return 0;
+}
+
+static u8 *batch(struct env *e, u64 seq)
+{
+	u64 block = block_of(e, seq);
+
+	return block ? e->disk.meta[block] : NULL;
+}
+
+static void seal(struct cpb_disk_header *h)
+{
+	h->crc = cpu_to_le32(port_crc(0, (u8 *)h + sizeof(__le32),
+				      CPB_BLOCK_SIZE - sizeof(__le32)));
 }
 
 static int reopen(struct env *e)
@@ -99,7 +114,6 @@ static bool has(struct env *e, const char *name)
 /* The store becomes an older one. */
 static void take_features(struct sim *d, u64 left)
 {
-	static const u64 copies[] = { 0, CPB_SB_SECOND };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(copies); i++) {
@@ -107,8 +121,7 @@ static void take_features(struct sim *d, u64 left)
 
 		cr_assert_eq(le64_to_cpu(sb->incompat), CPB_INCOMPAT_KNOWN);
 		sb->incompat = cpu_to_le64(left);
-		sb->h.crc = cpu_to_le32(port_crc(0, (u8 *)sb + sizeof(__le32),
-						 CPB_BLOCK_SIZE - sizeof(__le32)));
+		seal(&sb->h);
 	}
 }
 
@@ -429,31 +442,42 @@ static void count_lost(void *arg, enum cpb_finding kind, const char *text)
 	*(unsigned int *)arg += kind == CPB_LOST && strstr(text, "the journal");
 }
 
-/* A repair says what it leaves out; the rest of it is never found again. */
-static void repair_any(enum form how, unsigned int bytes)
+/* It says what it leaves out: in so many lines. */
+static void repair(struct env *e, unsigned int lines)
 {
 	struct cpb_repair_report report;
-	unsigned int lost, nr;
+	unsigned int lost = 0;
+
+	cr_assert_eq(cpb_repair(&sim_ops, &e->disk, BLOCKS, sim_data_bytes(&e->disk), 0, 0,
+				&report, count_lost, &lost, why), 0, "%s", why);
+	cr_assert_eq(lost, lines);
+	cr_assert_eq(reopen(e), 0, "%s", why);
+}
+
+/* What it left out is never found again. */
+static void goes_on(struct env *e)
+{
+	snap(e, "new");
+	cut(e);
+	cr_assert_eq(reopen(e), 0, "%s", why);
+	cr_assert(has(e, "new"));
+	end(e);
+}
+
+static void repair_any(enum form how, unsigned int bytes)
+{
+	unsigned int nr;
 	struct env e;
 	u8 *byte;
 
 	for (nr = 1; nr < 5; nr += 3) {
 		byte = batch(&e, five_batches(&e, how) + nr) + bytes - 1;
 		*byte ^= 1;
-		lost = 0;
-		cr_assert_eq(cpb_repair(&sim_ops, &e.disk, BLOCKS,
-					sim_data_bytes(&e.disk), 0, 0, &report,
-					count_lost, &lost, why), 0, "%s", why);
-		cr_assert_eq(lost, 1);
-		cr_assert_eq(reopen(&e), 0, "%s", why);
+		repair(&e, 1);
 		cr_assert(has(&e, "x0"));
 		cr_assert_eq(has(&e, "x3"), nr == 4);
 		cr_assert_not(has(&e, "x4"));
-		snap(&e, "new");
-		cut(&e);
-		cr_assert_eq(reopen(&e), 0, "%s", why);
-		cr_assert(has(&e, "new"));
-		end(&e);
+		goes_on(&e);
 	}
 }
 
@@ -461,4 +485,109 @@ Test(journal, repaired)
 {
 	repair_any(FULL, CPB_BLOCK_SIZE);
 	repair_any(ONE, CPB_SECTOR_SIZE);
+}
+
+/* Any bit of the number of a batch that has others behind it. */
+Test(journal, number_repaired)
+{
+	struct cpb_disk_header *h;
+	unsigned int bit;
+	struct env e;
+
+	for (bit = 0; bit < 64; bit++) {
+		h = (void *)batch(&e, five_batches(&e, bit % 2 ? ONE : FULL) + 1);
+		h->base ^= cpu_to_le64(1ULL << bit);
+		refused(&e);
+		repair(&e, 1);
+		cr_assert(has(&e, "x0") && !has(&e, "x1"));
+		goes_on(&e);
+	}
+}
+
+/* A place that can't be read: a batch's, and the one that the next batch will be in. */
+Test(journal, unreadable)
+{
+	unsigned int nr;
+	struct env e;
+	u64 seq;
+
+	for (nr = 1; nr <= 5; nr++) {
+		seq = five_batches(&e, nr % 2 ? ONE : FULL);
+		e.disk.unreadable = nr < 5 ? block_of(&e, seq + nr) : block_of(&e, seq + 4) + 1;
+		cr_assert_eq(reopen(&e), -EIO);
+		repair(&e, 1);
+		cr_assert_eq(e.disk.unreadable, ~0ULL);
+		cr_assert(has(&e, "x0"));
+		cr_assert_eq(has(&e, "x3"), nr > 3);
+		cr_assert_eq(has(&e, "x4"), nr > 4);
+		goes_on(&e);
+	}
+}
+
+/* Behind short batches something of a long one stays, until numbers have gone round. */
+Test(journal, old_stamps)
+{
+	struct env e;
+	u64 seq, start;
+	unsigned int i;
+
+	seq = five_batches(&e, FULL);
+	start = block_of(&e, seq);
+	cr_assert_eq(block_of(&e, seq + 3), start + 3);
+	for (i = 0; i < 5; i++)
+		memset(e.disk.meta[start + i], 0, i == 3 ? CPB_SECTOR_SIZE : CPB_BLOCK_SIZE);
+	for (i = 0; i < ARRAY_SIZE(copies); i++) {
+		struct cpb_disk_super *sb = (void *)e.disk.meta[copies[i]];
+
+		sb->journal_seq = cpu_to_le64(seq + 3 + (1ULL << 32) - 5);
+		seal(&sb->h);
+	}
+	cr_assert_eq(reopen(&e), 0, "%s", why);
+	cr_assert_not(has(&e, "x0"));
+	goes_on(&e);
+}
+
+/* A record that says it is shorter than what it is, at the end of all there can be. */
+Test(journal, short_record)
+{
+	unsigned int blocks = CPB_BATCH_BLOCKS, bytes = blocks * CPB_BLOCK_SIZE, i;
+	struct cpb_disk_record_unmap unmap = { };
+	struct cpb_disk_record_op op = { };
+	u8 *flat = calloc(1, bytes), *p = flat + sizeof(struct cpb_disk_batch);
+	struct cpb_disk_batch *b = (void *)flat;
+	struct cpb_disk_record map = { };
+	struct env e;
+	u64 start;
+
+	start = block_of(&e, five_batches(&e, BARE));
+	memcpy(b, e.disk.meta[start], sizeof(*b));
+	b->bytes = cpu_to_le32(bytes - sizeof(*b));
+	b->blocks = cpu_to_le32(blocks);
+	unmap.r.type = cpu_to_le16(CPB_RECORD_UNMAP);
+	unmap.r.size = cpu_to_le16(sizeof(unmap));
+	unmap.r.volume = cpu_to_le32(1);
+	unmap.nr = cpu_to_le64(1);
+	op.r.type = cpu_to_le16(CPB_RECORD_RESIZE);
+	op.r.size = cpu_to_le16(sizeof(op));
+	op.r.volume = unmap.r.volume;
+	op.arg = cpu_to_le64(SIZE);
+	map.type = cpu_to_le16(CPB_RECORD_MAP);
+	map.size = cpu_to_le16(sizeof(map));
+	map.volume = unmap.r.volume;
+	for (; p + sizeof(unmap) + sizeof(op) + sizeof(map) <= flat + bytes; p += sizeof(unmap))
+		memcpy(p, &unmap, sizeof(unmap));
+	memcpy(p, &op, sizeof(op));
+	p += sizeof(op);
+	memcpy(p, &map, sizeof(map));
+	cr_assert_eq(p + sizeof(map), flat + bytes);
+	b->h.crc = cpu_to_le32(port_crc(0, flat + sizeof(__le32), bytes - sizeof(__le32)));
+	for (i = 0; i < blocks; i++) {
+		if (!e.disk.meta[start + i])
+			e.disk.meta[start + i] = malloc(CPB_BLOCK_SIZE);
+		memcpy(e.disk.meta[start + i], flat + i * CPB_BLOCK_SIZE, CPB_BLOCK_SIZE);
+	}
+	cr_assert_eq(reopen(&e), -EUCLEAN);
+	cr_assert(strstr(why, "does not fit the trees"), "%s", why);
+	free(flat);
+	sim_free(&e.disk);
 }
