@@ -151,15 +151,13 @@ int cpb_remove(struct cpb_volume *v, bool keep_checkpoints, char *why)
 			break;
 		err = deletable(p, why);
 	}
+	/* Each time there is room for one more, and for the volume. */
 	list_for_each_entry_safe(p, next, &v->points, of_volume) {
 		if (err || keep_checkpoints)
 			break;
-		err = min(cpb_room_to_change(s, 1), 0);
-		if (!err)
-			cpb_delete_apply(s, &p, &scratch, 1);
+		cpb_delete_apply(s, &p, &scratch, 1);
+		err = min(cpb_room_to_change(s, 2), 0);
 	}
-	if (!err)
-		err = min(cpb_room_to_change(s, 1), 0);
 	if (!err)
 		cpb_remove_apply(v);
 	port_mutex_unlock(&s->lists);

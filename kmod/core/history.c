@@ -73,15 +73,25 @@ int cpb_refuse(int err, char *why, const char *fmt, ...)
 	return err;
 }
 
-/** cpb_may_change() - 0, or -EROFS with a sentence */
+/**
+ * cpb_may_change() - can there be an operation?  [sleeps]
+ * @s: the store; lists is held
+ * @why: on error, a sentence
+ *
+ * Return: 0, with blocks for the objects that one changes; -EROFS; others.
+ */
 int cpb_may_change(struct cpb_store *s, char *why)
 {
+	int err = 0;
+
+	if (s->writable && !s->broken)
+		err = min(cpb_room_to_change(s, OBJECTS), 0);
 	if (s->broken)
 		return cpb_refuse(-EROFS, why, "store '%s' is read-only after an error: %s",
 				  s->name, s->error);
 	if (!s->writable && !s->replaying)
 		return cpb_refuse(-EROFS, why, "store '%s' was opened read-only", s->name);
-	return 0;
+	return err;
 }
 
 static int name_free(struct cpb_store *s, u64 scope, const char *name,
@@ -762,8 +772,6 @@ int cpb_resize(struct cpb_volume *v, u64 size, char *why)
 		return err;
 	port_mutex_lock(&s->lists);
 	err = cpb_may_change(s, why);
-	if (!err)
-		err = min(cpb_room_to_change(s, 1), 0);
 	if (!err) {
 		flags = cpb_lock_ready(s);
 		v->head->size = size;

@@ -59,8 +59,6 @@ int cpb_hold(struct cpb_store *s, struct cpb_point *p, const char *reason, char 
 	if (!err && !cpb_visible(p))
 		err = cpb_refuse(-ENOENT, why, "that checkpoint was deleted");
 	if (!err)
-		err = min(cpb_room_to_change(s, 1), 0);
-	if (!err)
 		err = hold_locked(s, p, reason);
 	port_mutex_unlock(&s->lists);
 	return err ? err : cpb_flush(s);
@@ -76,8 +74,6 @@ int cpb_unhold(struct cpb_store *s, struct cpb_point *p, char *why)
 		err = cpb_refuse(-ENOENT, why, "that checkpoint was deleted");
 	if (!err && !p->hold)
 		err = cpb_refuse(-ENOENT, why, "checkpoint '%s' is not held", p->text);
-	if (!err)
-		err = min(cpb_room_to_change(s, 1), 0);
 	if (!err)
 		err = hold_locked(s, p, NULL);
 	port_mutex_unlock(&s->lists);
@@ -118,8 +114,6 @@ int cpb_set_policy(struct cpb_volume *v, const struct cpb_policy *policy, char *
 
 	port_mutex_lock(&s->lists);
 	err = cpb_may_change(s, why);
-	if (!err)
-		err = min(cpb_room_to_change(s, 1), 0);
 	if (!err)
 		policy_locked(v, &d);
 	port_mutex_unlock(&s->lists);
