@@ -325,14 +325,15 @@ void cpblk_reclaim_get(struct cpblk_store *s, struct cpblk_reclaim *r);
 void cpblk_room_init(struct cpblk_store *s);
 void cpblk_room_stop(struct cpblk_store *s);
 u32 cpblk_room_state(struct cpblk_store *s, const struct cpb_status *st);
-int cpblk_reserve_wait(struct cpblk_store *s, u64 chunks, struct cpb_reserve *r);
+int cpblk_reserve_wait(struct cpblk_store *s, u64 chunks, u64 holes,
+		       struct cpb_reserve *r);
 int cpblk_grow(struct cpblk_store *s, char *why);
 
 /* ---- io.c: the way of a bio ---- */
 
 void cpblk_submit_bio(struct bio *bio);
 void cpblk_submit_held(struct bio *bio);
-int cpblk_unmap(struct cpb_volume *v, u64 vchunk, u64 len);
+int cpblk_unmap(struct cpb_volume *v, u64 vchunk, u64 len, const struct cpb_reserve *r);
 void cpblk_piece_done(struct cpblk_piece *p, blk_status_t status);
 void cpblk_flush_work(struct work_struct *work);
 void cpblk_alone_done(struct cpblk_store *s, int ret);

@@ -599,9 +599,9 @@ static bool has_zeroes(struct cpblk_io *io)
 }
 
 /*
- * Of the next part of a write, make holes of the chunks of zeroes, for which no
- * space is needed, and send the rest, for which there is some before anything is
- * changed. They are looked for once only: who writes may change them meanwhile.
+ * Of the next part of a write, make holes of the chunks of zeroes, which need no
+ * chunks, and send the rest. There is what both need before anything is changed.
+ * They are looked for once only: who writes may change them meanwhile.
  */
 static int write_sparse(struct cpblk_io *io)
 {
@@ -612,8 +612,7 @@ static int write_sparse(struct cpblk_io *io)
 	int ret = 0;
 
 	need = chunks - find_zeroes(io, chunks, zero);
-	if (need)
-		ret = cpblk_reserve_wait(io->disk->store, need, &r);
+	ret = cpblk_reserve_wait(io->disk->store, need, chunks - need, &r);
 	if (ret)
 		return ret;
 	for (i = 0; i < chunks && !ret; i += nr) {
@@ -624,11 +623,10 @@ static int write_sparse(struct cpblk_io *io)
 		}
 		nr = find_next_zero_bit(zero, chunks, i) - i;
 		ret = cpblk_unmap(io->disk->volume,
-				  iter_byte(&io->iter) >> shift, nr);
+				  iter_byte(&io->iter) >> shift, nr, &r);
 		bio_advance_iter(io->bio, &io->iter, nr << shift);
 	}
-	if (need)
-		cpb_unreserve(engine(io), &r);
+	cpb_unreserve(engine(io), &r);
 	return ret;
 }
 
@@ -670,7 +668,7 @@ static void write_work(struct work_struct *work)
 	int ret;
 
 	io->nowait = false;
-	ret = cpblk_reserve_wait(io->disk->store, part_chunks(io), &r);
+	ret = cpblk_reserve_wait(io->disk->store, part_chunks(io), 0, &r);
 	if (ret) {
 		io_fail(io, errno_to_blk_status(ret));
 		io_put(io);
@@ -697,15 +695,15 @@ static void sparse_work(struct work_struct *work)
 
 /* ---- Discard and write-zeroes ---- */
 
-/** cpblk_unmap() - make holes of @len chunks; process context */
-int cpblk_unmap(struct cpb_volume *v, u64 vchunk, u64 len)
+/** cpblk_unmap() - make holes of @len chunks, reserved in @r or not; process context */
+int cpblk_unmap(struct cpb_volume *v, u64 vchunk, u64 len, const struct cpb_reserve *r)
 {
 	int ret = 0;
 
 	while (len && !ret) {
-		ret = cpb_unmap(v, &vchunk, &len);
+		ret = cpb_unmap(v, &vchunk, &len, r);
 		if (ret == -EAGAIN)
-			ret = cpb_unmap_prepare(v, vchunk);
+			ret = cpb_unmap_prepare(v, vchunk, r);
 		cond_resched();
 	}
 	return ret;
@@ -722,25 +720,29 @@ static void unmap_work(struct work_struct *work)
 	bool zeroes = bio_op(io->bio) == REQ_OP_WRITE_ZEROES;
 	bool head = zeroes && from < first;
 	bool tail = zeroes && first <= last && last < to;
+	u64 holes = first < last ? (last - first) >> shift : 0;
+	bool whole = zeroes && holes <= CPB_RESERVE_MAX;
+	bool reserve = head || tail || whole;
 	struct cpb_reserve r;
 	int ret = 0;
 
 	io->nowait = false;
-	/* For both, before anything is changed. */
-	if (head || tail)
-		ret = cpblk_reserve_wait(io->disk->store, head + tail, &r);
+	/* For all, before anything is changed, unless it is that much, or a hint. */
+	if (reserve)
+		ret = cpblk_reserve_wait(io->disk->store, head + tail, whole ? holes : 0,
+					 &r);
 	if (ret)
 		goto out;
 	if (head)
 		write_next(io, 1, &r);
-	if (first < last) {
-		ret = cpblk_unmap(io->disk->volume, first >> shift,
-				  (last - first) >> shift);
+	if (holes) {
+		ret = cpblk_unmap(io->disk->volume, first >> shift, holes,
+				  whole ? &r : NULL);
 		bio_advance_iter(io->bio, &io->iter, last - iter_byte(&io->iter));
 	}
 	if (!ret && tail)
 		write_next(io, 1, &r);
-	if (head || tail)
+	if (reserve)
 		cpb_unreserve(engine(io), &r);
 out:
 	if (ret)

@@ -309,9 +309,12 @@ static int shrink(struct cpblk_disk *d, u64 from, u64 to, char *why)
 	held = cpblk_gate_open(&d->gate);
 	cpblk_submit_held(held);
 
-	ret = cpblk_unmap(v, to >> shift, (from - to) >> shift);
+	ret = cpblk_unmap(v, to >> shift, (from - to) >> shift, NULL);
 	if (!ret)
 		ret = cpb_resize(v, to, why);
+	else if (ret == -ENOSPC)
+		cpblk_refuse(why, ret, "the metadata device is full: of what is beyond the new end a part was dropped; delete checkpoints, and shrink %s again",
+			     d->gd->disk_name);
 	else
 		cpblk_refuse(why, ret, "what is beyond the new end can't be dropped (error %d)",
 			     -ret);

@@ -232,19 +232,21 @@ static void want_room(struct cpblk_store *s, u32 chunks)
  * cpblk_reserve_wait() - cpb_reserve_wait(), and automatic checkpoints make room
  * @s: the store
  * @chunks: chunks wanted
+ * @holes: chunks that are going to be holes
  * @r: filled in
  *
  * A worker of write_wq. Return: 0, -ENOSPC, or another error.
  */
-int cpblk_reserve_wait(struct cpblk_store *s, u64 chunks, struct cpb_reserve *r)
+int cpblk_reserve_wait(struct cpblk_store *s, u64 chunks, u64 holes,
+		       struct cpb_reserve *r)
 {
-	int ret = cpb_reserve_wait(s->engine, chunks, r);
+	int ret = cpb_reserve_wait(s->engine, chunks, holes, r);
 
 	while (ret == -ENOSPC) {
 		want_room(s, chunks);
 		if (!cpb_option(s->engine, CPB_OPTION_AUTO_DELETE) || !make_room(s))
 			break;
-		ret = cpb_reserve_wait(s->engine, chunks, r);
+		ret = cpb_reserve_wait(s->engine, chunks, holes, r);
 	}
 	if (ret == -ENOSPC)
 		cpblk_kick(s, CPB_KICK_LEVEL);

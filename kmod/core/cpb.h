@@ -365,6 +365,9 @@ int cpb_reserve(struct cpb_store *s, u64 chunks, struct cpb_reserve *r);
 
 /**
  * cpb_reserve_wait() - the same, as soon as there is that much  [sleeps]
+ * @chunks: chunks wanted, may be 0
+ * @holes: chunks that are going to be holes, for cpb_unmap(): no space is taken for
+ *	these, but blocks of metadata
  *
  * Loads bitmaps, commits where that releases space, throttles, waits for writes
  * under way: so the caller must not be between cpb_write_begin() and its end,
@@ -373,7 +376,7 @@ int cpb_reserve(struct cpb_store *s, u64 chunks, struct cpb_reserve *r);
  *
  * Return: 0, or -ENOSPC when nothing is left to release.
  */
-int cpb_reserve_wait(struct cpb_store *s, u64 chunks, struct cpb_reserve *r);
+int cpb_reserve_wait(struct cpb_store *s, u64 chunks, u64 holes, struct cpb_reserve *r);
 
 /** cpb_write_take() - cpb_write_begin() with space from a reserve, which can't fail  [any] */
 void cpb_write_take(struct cpb_store *s, unsigned int cpu, u64 want,
@@ -386,7 +389,7 @@ void cpb_unreserve(struct cpb_store *s, struct cpb_reserve *r);
 static inline int cpb_write_wait(struct cpb_store *s)
 {
 	struct cpb_reserve r;
-	int err = cpb_reserve_wait(s, 1, &r);
+	int err = cpb_reserve_wait(s, 1, 0, &r);
 
 	if (!err)
 		cpb_unreserve(s, &r);
@@ -419,13 +422,19 @@ void cpb_write_cancel(struct cpb_store *s, const struct cpb_run *run);
  * cpb_unmap() - make holes, one bounded step  [any]
  * @vchunk: start; on return 0, where to go on
  * @len: length; on return 0, what is left (0: done)
+ * @r: NULL, or where all of these chunks are reserved as holes
  *
  * Return: 0; -EAGAIN: cpb_unmap_prepare() with *@vchunk.
  */
-int cpb_unmap(struct cpb_volume *v, u64 *vchunk, u64 *len);
+int cpb_unmap(struct cpb_volume *v, u64 *vchunk, u64 *len, const struct cpb_reserve *r);
 
-/** cpb_unmap_prepare() - make cpb_unmap() possible at @vchunk; 0, -ENOSPC, others  [sleeps] */
-int cpb_unmap_prepare(struct cpb_volume *v, u64 vchunk);
+/**
+ * cpb_unmap_prepare() - make cpb_unmap() possible at @vchunk  [sleeps]
+ * @r: the same
+ *
+ * Return: 0; -ENOSPC, without a reserve: there is too little metadata left.
+ */
+int cpb_unmap_prepare(struct cpb_volume *v, u64 vchunk, const struct cpb_reserve *r);
 
 /** cpb_prepare() - load what a change of [@vchunk, @len) needs and fill the reserves  [sleeps] */
 int cpb_prepare(struct cpb_volume *v, u64 vchunk, u64 len);

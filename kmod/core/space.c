@@ -352,13 +352,14 @@ void cpb_write_abort(struct cpb_store *s, const struct cpb_run *run)
 /* ---- Reserving ---- */
 
 /* Others leave so much to @r from now on, whether it is there or not. */
-static void claim(struct cpb_store *s, u64 chunks, struct cpb_reserve *r)
+static void claim(struct cpb_store *s, u64 chunks, u64 holes, struct cpb_reserve *r)
 {
 	struct cpb_space *sp = &s->space;
 	unsigned long flags;
 
 	r->chunks = chunks;
-	r->writes = cpb_under_way(1 + chunks * CHUNK_BLOCKS / CPB_WRITE_BLOCKS, chunks);
+	r->writes = cpb_under_way(1 + (chunks + holes) * CHUNK_BLOCKS / CPB_WRITE_BLOCKS,
+				  chunks + holes);
 	atomic_long_add(r->writes, &s->writes);
 	flags = port_lock(&sp->lock);
 	sp->claimed += chunks;
@@ -402,7 +403,7 @@ static bool claims_met(struct cpb_space *sp)
 	}
 }
 
-int cpb_reserve(struct cpb_store *s, u64 chunks, struct cpb_reserve *r)
+static int try_reserve(struct cpb_store *s, u64 chunks, u64 holes, struct cpb_reserve *r)
 {
 	struct cpb_space *sp = &s->space;
 	unsigned long flags;
@@ -411,12 +412,17 @@ int cpb_reserve(struct cpb_store *s, u64 chunks, struct cpb_reserve *r)
 	if (s->broken || !s->writable)
 		return -EROFS;
 	flags = port_lock(&sp->claims);
-	claim(s, chunks, r);
+	claim(s, chunks, holes, r);
 	met = !blocks_short(s, 0) && claims_met(sp);
 	if (!met)
 		cpb_unreserve(s, r);
 	port_unlock(&sp->claims, flags);
 	return met ? 0 : -EAGAIN;
+}
+
+int cpb_reserve(struct cpb_store *s, u64 chunks, struct cpb_reserve *r)
+{
+	return try_reserve(s, chunks, 0, r);
 }
 
 void cpb_write_take(struct cpb_store *s, unsigned int n, u64 want,
@@ -551,17 +557,17 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 	}
 }
 
-int cpb_reserve_wait(struct cpb_store *s, u64 chunks, struct cpb_reserve *r)
+int cpb_reserve_wait(struct cpb_store *s, u64 chunks, u64 holes, struct cpb_reserve *r)
 {
 	struct cpb_space *sp = &s->space;
-	int err = cpb_reserve(s, chunks, r);
+	int err = try_reserve(s, chunks, holes, r);
 	unsigned long flags;
 
 	if (err != -EAGAIN)
 		return err;
 	port_mutex_lock(&sp->waiting);
 	flags = port_lock(&sp->claims);
-	claim(s, chunks, r);
+	claim(s, chunks, holes, r);
 	s->unmet = r->writes;
 	port_unlock(&sp->claims, flags);
 	err = wait_for_space(s, r);

@@ -586,13 +586,13 @@ int cpb_write_end(struct cpb_volume *v, u64 vchunk, const struct cpb_run *run,
 	return err;
 }
 
-int cpb_unmap(struct cpb_volume *v, u64 *vchunk, u64 *len)
+int cpb_unmap(struct cpb_volume *v, u64 *vchunk, u64 *len, const struct cpb_reserve *r)
 {
 	struct cpb_store *s = v->s;
 	unsigned long flags = port_lock(&s->lock);
 	u64 from = *vchunk;
 	int err = s->broken || !s->writable ? -EROFS :
-		  cpb_map_clear(v, vchunk, len, cpb_unmap_most(s));
+		  cpb_map_clear(v, vchunk, len, r ? CPB_LEAF_EXTENTS : cpb_unmap_most(s));
 
 	if (err == 1) {
 		cpb_log_unmap(v, from, *vchunk - from);
@@ -602,13 +602,15 @@ int cpb_unmap(struct cpb_volume *v, u64 *vchunk, u64 *len)
 	return err;
 }
 
-int cpb_unmap_prepare(struct cpb_volume *v, u64 vchunk)
+int cpb_unmap_prepare(struct cpb_volume *v, u64 vchunk, const struct cpb_reserve *r)
 {
 	struct cpb_store *s = v->s;
 	int err = cpb_prepare(v, vchunk, 1);
 	struct cpb_extent x;
 
-	if (!err && !cpb_unmap_most(s))
+	if (err || r)
+		return err;
+	if (!cpb_unmap_most(s))
 		err = cpb_commit(s);
 	if (err || cpb_unmap_most(s))
 		return err;

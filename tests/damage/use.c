@@ -159,9 +159,9 @@ int use_discard(struct cpb_volume *v, struct view *view, u64 at, u64 len)
 
 	while (len) {
 		from = at;
-		err = cpb_unmap(v, &at, &len);
+		err = cpb_unmap(v, &at, &len, NULL);
 		if (err == -EAGAIN)
-			err = cpb_unmap_prepare(v, at);
+			err = cpb_unmap_prepare(v, at, NULL);
 		if (err)
 			return err;
 		memset(content + from, 0, (at - from) * sizeof(u64));

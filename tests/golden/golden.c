@@ -204,9 +204,9 @@ static void do_discard(struct cpb_store *s, const char *vol, u64 at, u64 len)
 	int err;
 
 	while (len) {
-		err = cpb_unmap(v, &at, &len);
+		err = cpb_unmap(v, &at, &len, NULL);
 		if (err == -EAGAIN)
-			err = cpb_unmap_prepare(v, at);
+			err = cpb_unmap_prepare(v, at, NULL);
 		must(err, "discard", "");
 	}
 	memset(find_map(vol)->content + from, 0, n * sizeof(u32));

@@ -429,10 +429,10 @@ static void do_discard(struct world *w, int v, u64 at, u64 len)
 	/* So small a map has one leaf: it is one step, and one record. */
 	will_be(w);
 	while (len) {
-		int err = cpb_unmap(w->volume[v], &at, &len);
+		int err = cpb_unmap(w->volume[v], &at, &len, NULL);
 
 		if (err == -EAGAIN)
-			err = cpb_unmap_prepare(w->volume[v], at);
+			err = cpb_unmap_prepare(w->volume[v], at, NULL);
 		must(err, "unmap");
 	}
 }

@@ -127,10 +127,10 @@ void model_discard(struct model *m, int v, u64 vchunk, u64 len)
 {
 	memset(m->head[v].content + vchunk, 0, len * sizeof(u64));
 	while (len) {
-		int err = cpb_unmap(m->volume[v], &vchunk, &len);
+		int err = cpb_unmap(m->volume[v], &vchunk, &len, NULL);
 
 		if (err == -EAGAIN)
-			err = cpb_unmap_prepare(m->volume[v], vchunk);
+			err = cpb_unmap_prepare(m->volume[v], vchunk, NULL);
 		cr_assert_eq(err, 0, "unmap: %d", err);
 	}
 }

@@ -118,12 +118,33 @@ static void end(struct env *e)
 	sim_free(&e->disk);
 }
 
-/* Single chunks of what a checkpoint has become holes. */
-Test(limits, discards)
+/* Make holes of what is not to be made in part, or not at all; else chunk by chunk. */
+static int make_holes(struct model *m, u64 at, u64 len, bool whole)
+{
+	u64 from = at, nr = len;
+	struct cpb_reserve r;
+	int err = whole ? cpb_reserve_wait(m->s, 0, len, &r) : 0;
+
+	if (err)
+		return err;
+	while (!err && len) {
+		err = cpb_unmap(m->volume[0], &at, &len, whole ? &r : NULL);
+		if (err == -EAGAIN)
+			err = cpb_unmap_prepare(m->volume[0], at, whole ? &r : NULL);
+	}
+	if (whole)
+		cpb_unreserve(m->s, &r);
+	cr_assert(!err || (!whole && err == -ENOSPC), "unmap: %d", err);
+	memset(m->head[0].content + from, 0, (nr - len) * sizeof(u64));
+	return err;
+}
+
+/* Of what a checkpoint has, in one place after the other; so many blocks are left for it. */
+static void discards(u64 len, bool whole, u64 leave)
 {
 	unsigned int done = 0, i;
 	struct model m;
-	u64 at, len;
+	u64 at;
 	int err, p;
 
 	model_init(&m, 21, 4096, 800000, 300000);
@@ -133,25 +154,19 @@ Test(limits, discards)
 	for (at = 0; at < m.size; at += 2)
 		model_write(&m, 0, at, 1);
 	p = model_snap(&m, 0);
-	model_fill(&m, 1, MODEL_ANYWHERE, 800000);
+	while (cpb_blocks_available(m.s) > leave)
+		model_fill(&m, 1, MODEL_ANYWHERE, 1000);
 	for (i = 0; i < 1000; i++) {
-		at = model_random(&m, m.size) & ~1ULL;
-		len = 1;
-		do {
-			err = cpb_unmap(m.volume[0], &at, &len);
-			if (err == -EAGAIN)
-				err = cpb_unmap_prepare(m.volume[0], at);
-		} while (!err && len);
-		if (!err)
-			m.head[0].content[at - 1] = 0;
-		else
-			cr_assert_eq(err, -ENOSPC, "unmap: %d", err);
+		at = model_random(&m, m.size - len) & ~1ULL;
+		err = make_holes(&m, at, len, whole);
+		cr_assert(!err || err == -ENOSPC, "error %d", err);
 		done += !err;
 		if (i % 200 == 199)
 			cr_assert_eq(cpb_commit(m.s), 0);
 	}
 	cr_log_info("%u of %u were made", done, i);
 	cr_assert_gt(done, 10);
+	cr_assert_lt(done, i);
 	model_compare(&m);
 	model_delete(&m, p);
 	sim_idle(m.s);
@@ -162,6 +177,16 @@ Test(limits, discards)
 	sim_check(m.s);
 	model_compare(&m);
 	model_free(&m);
+}
+
+Test(limits, discards)
+{
+	discards(1, false, 500);
+}
+
+Test(limits, zeroes)
+{
+	discards(300, true, 1000);
 }
 
 /* More and more objects. */
@@ -289,9 +314,9 @@ Test(limits, long_extents)
 	good(&e, cpb_commit(e.s));
 	fill(&e, b, 0);
 	for (len = e.size; len; waits++) {
-		err = cpb_unmap(a, &at, &len);
+		err = cpb_unmap(a, &at, &len, NULL);
 		if (err == -EAGAIN)
-			err = cpb_unmap_prepare(a, at);
+			err = cpb_unmap_prepare(a, at, NULL);
 		cr_assert(!err || err == -ENOSPC, "unmap: %d", err);
 		if (err)
 			break;

@@ -49,9 +49,9 @@ static void big_discard(struct big *b, int w, u64 at, u64 len)
 
 	memset(b->content[w] + at, 0, len * sizeof(u64));
 	while (len) {
-		err = cpb_unmap(b->v, &v, &len);
+		err = cpb_unmap(b->v, &v, &len, NULL);
 		if (err == -EAGAIN)
-			err = cpb_unmap_prepare(b->v, v);
+			err = cpb_unmap_prepare(b->v, v, NULL);
 		cr_assert_eq(err, 0, "unmap: %d", err);
 	}
 }

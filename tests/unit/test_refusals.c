@@ -315,7 +315,7 @@ Test(refusals, readonly)
 	refused(cpb_delete(e.s, e.p, why), -EROFS, "read-only");
 	cr_assert_eq(cpb_write_begin(e.s, 0, 1, &run), -EROFS);
 	cr_assert_eq(cpb_write_wait(e.s), -EROFS);
-	cr_assert_eq(cpb_unmap(e.a, &at, &len), -EROFS);
+	cr_assert_eq(cpb_unmap(e.a, &at, &len, NULL), -EROFS);
 	cr_assert_eq(cpb_commit(e.s), -EROFS);
 	cr_assert_eq(cpb_reap(e.s), 0);
 	cr_assert_eq(cpb_refill(e.s), 0);

@@ -47,7 +47,7 @@ static void write_runs(struct model *m, struct cpb_reserve *r, u64 at)
 static int write_whole(struct model *m, u64 at, u64 len)
 {
 	struct cpb_reserve r;
-	int err = cpb_reserve_wait(m->s, len, &r);
+	int err = cpb_reserve_wait(m->s, len, 0, &r);
 
 	if (!err)
 		write_runs(m, &r, at);
@@ -249,7 +249,7 @@ static void *wait_for_all(void *arg)
 {
 	struct waiter *w = arg;
 
-	w->err = cpb_reserve_wait(w->m->s, 100, &w->r);
+	w->err = cpb_reserve_wait(w->m->s, 100, 0, &w->r);
 	return NULL;
 }
 
