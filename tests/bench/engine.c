@@ -402,6 +402,9 @@ static double memory_per_extent(void)
 	double bytes;
 
 	place_new(&p, VOLUME);
+	/* The writers' pool is there from the first write on, however many there are. */
+	if (cpb_refill(p.s))
+		die("no pool");
 	settle(&p);
 	before = mallinfo2().uordblks + mallinfo2().hblkhd;
 	inserts(&p, 0, VOLUME);
