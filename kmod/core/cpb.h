@@ -612,6 +612,8 @@ int cpb_delete(struct cpb_store *s, struct cpb_point *p, char *why);
 /**
  * cpb_delete_many() - up to CPB_DELETE_MAX checkpoints, all or none
  *
+ * If metadata is nearly full, a crash may come between some and others.
+ *
  * -EBUSY: one is pinned or held. -EINVAL: one is named twice.
  */
 #define CPB_DELETE_MAX 256

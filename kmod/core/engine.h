@@ -732,17 +732,28 @@ int cpb_super_use(struct cpb_store *s, const struct cpb_disk_super *sb,
 		  u64 meta_blocks, u64 data_bytes, unsigned int flags, char *why);
 int cpb_label_check(struct cpb_store *s, char *why);
 
+/* ---- spare.c ---- */
+
+/* What objects are for: new ones, safety checkpoints, or that some change. */
+enum cpb_room {
+	CPB_ROOM_NEW,
+	CPB_ROOM_SAFETY,
+	CPB_ROOM_CHANGES,
+};
+
+u64 cpb_commit_cost(struct cpb_store *s);
+u64 cpb_blocks_need(struct cpb_store *s, long writes);
+u64 cpb_blocks_reserved(struct cpb_store *s);
+void cpb_set_reserves(struct cpb_store *s);
+unsigned int cpb_unmap_most(struct cpb_store *s);
+int cpb_room_for(struct cpb_store *s, unsigned int objects, enum cpb_room what, char *why);
+int cpb_room_to_change(struct cpb_store *s, unsigned int want);
+
 /* ---- space.c ---- */
 
 int cpb_space_init(struct cpb_store *s, unsigned int ncpus);
 void cpb_space_exit(struct cpb_store *s);
-u64 cpb_blocks_need(struct cpb_store *s, long writes);
-u64 cpb_blocks_reserved(struct cpb_store *s);
-u64 cpb_commit_cost(struct cpb_store *s);
 void cpb_write_ended(struct cpb_store *s, u64 chunks);
-unsigned int cpb_unmap_most(struct cpb_store *s);
-int cpb_room_for(struct cpb_store *s, unsigned int objects, bool restore, char *why);
-int cpb_room_to_change(struct cpb_store *s, unsigned int want);
 int cpb_space_take(struct cpb_store *s, u64 run);
 void cpb_space_release(struct cpb_store *s, struct cpb_buf *runs);
 int cpb_space_apply(struct cpb_store *s, struct cpb_txn *t);
@@ -847,6 +858,5 @@ int cpb_commit_locked(struct cpb_store *s);
 
 /* ---- store.c ---- */
 
-void cpb_set_reserves(struct cpb_store *s);
 
 #endif /* CPB_ENGINE_H */

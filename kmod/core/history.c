@@ -337,7 +337,7 @@ int cpb_snap(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
 	port_mutex_lock(&s->lists);
 	err = cpb_may_change(s, why);
 	if (!err)
-		err = cpb_room_for(s, OBJECTS * nr, false, why);
+		err = cpb_room_for(s, OBJECTS * nr, CPB_ROOM_NEW, why);
 	if (!err)
 		err = snap_locked(s, v, nr, &o, ids, why);
 	port_mutex_unlock(&s->lists);
@@ -525,10 +525,13 @@ int cpb_restore_many(struct cpb_store *s, struct cpb_volume **v,
 	err = cpb_may_change(s, why);
 	if (!err)
 		err = restore_check(r, nr, why);
-	/* Without safety checkpoints there are no more objects when it is reclaimed. */
-	if (!err)
-		err = safety ? cpb_room_for(s, OBJECTS * nr, true, why) :
-			       min(cpb_room_to_change(s, OBJECTS * nr), 0);
+	/*
+	 * Without safety checkpoints there are no more objects when it is reclaimed, and
+	 * for a single volume there is always room.
+	 */
+	if (!err && (safety || nr > 1))
+		err = cpb_room_for(s, OBJECTS * nr, safety ? CPB_ROOM_SAFETY :
+				   CPB_ROOM_CHANGES, why);
 	if (!err && safety) {
 		safety_name(s, r, nr, name);
 		snprintf(message, sizeof(message), "before restoring '%s'", p[0]->text);
@@ -712,7 +715,7 @@ int cpb_create(struct cpb_store *s, const char *name, u64 size,
 	port_mutex_lock(&s->lists);
 	err = cpb_may_change(s, why);
 	if (!err)
-		err = cpb_room_for(s, OBJECTS, false, why);
+		err = cpb_room_for(s, OBJECTS, CPB_ROOM_NEW, why);
 	if (!err)
 		err = create_locked(s, NULL, CPB_RECORD_CREATE, &o, 1, v, why);
 	port_mutex_unlock(&s->lists);
@@ -746,7 +749,7 @@ int cpb_fork_many(struct cpb_store *s, struct cpb_point *p, const char *const *n
 	if (!err && !cpb_visible(p))
 		err = cpb_refuse(-ENOENT, why, "that checkpoint was deleted");
 	if (!err)
-		err = cpb_room_for(s, OBJECTS * nr, false, why);
+		err = cpb_room_for(s, OBJECTS * nr, CPB_ROOM_NEW, why);
 	if (!err)
 		err = create_locked(s, p, CPB_RECORD_FORK, o, nr, v, why);
 	port_mutex_unlock(&s->lists);

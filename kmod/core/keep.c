@@ -145,7 +145,7 @@ int cpb_set_group(struct cpb_store *s, struct cpb_volume **v, unsigned int nr,
 	port_mutex_lock(&s->lists);
 	err = cpb_may_change(s, why);
 	if (!err)
-		err = cpb_room_for(s, nr, false, why);
+		err = cpb_room_for(s, nr, CPB_ROOM_CHANGES, why);
 	if (!err) {
 		flags = cpb_lock_ready(s);
 		cpb_log_join(s, nr > 1);

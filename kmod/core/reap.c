@@ -526,11 +526,9 @@ static int sweep_new(struct cpb_store *s, struct cpb_point *c, struct cpb_point 
 static int step_sweep(struct cpb_store *s, struct cpb_point *c)
 {
 	struct cpb_point *x, *least = NULL;
+	bool some = c->sweep_all;
 	int err;
 
-	/* What is dropped is cut out of each list at once: a leaf, its half, the way to it. */
-	if (spare_blocks(s) < 3ULL * c->nr_children + 16)
-		return -EAGAIN;
 	list_for_each_entry(x, &c->children, sibling) {
 		err = cpb_dead_settle(s, x->dead);
 		if (err)
@@ -538,7 +536,11 @@ static int step_sweep(struct cpb_store *s, struct cpb_point *c)
 		if (!least || x->dead->nr[0] + x->dead->nr[1] <
 			      least->dead->nr[0] + least->dead->nr[1])
 			least = x;
+		some |= x->dead->unswept.words > 0;
 	}
+	/* What is dropped is cut out of each list at once: a leaf, its half, the way to it. */
+	if (some && spare_blocks(s) < 3ULL * c->nr_children + 16)
+		return -EAGAIN;
 	if (c->sweep_all)
 		return sweep_all(s, c, least);
 	list_for_each_entry(x, &c->children, sibling) {
@@ -791,10 +793,10 @@ int cpb_reap(struct cpb_store *s)
 	}
 	if (err == -EAGAIN) {
 		/* All of them can't go on: something else must give blocks first. */
-		s->stuck = ++s->nr_stuck > s->nr_hidden;
-		if (s->stuck)
+		err = ++s->nr_stuck <= s->nr_hidden;
+		WRITE_ONCE(s->stuck, !err);
+		if (!err)
 			s->nr_stuck = 0;
-		err = !s->stuck;
 	} else if (err >= 0) {
 		s->nr_stuck = 0;
 		err = !list_empty(&s->work);

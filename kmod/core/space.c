@@ -413,7 +413,8 @@ static int try_reserve(struct cpb_store *s, u64 chunks, u64 holes, struct cpb_re
 		return -EROFS;
 	flags = port_lock(&sp->claims);
 	claim(s, chunks, holes, r);
-	met = !blocks_short(s, 0) && claims_met(sp);
+	/* Holes alone need no chunks, so others may wait for some. */
+	met = !blocks_short(s, 0) && (!chunks || claims_met(sp));
 	if (!met)
 		cpb_unreserve(s, r);
 	port_unlock(&sp->claims, flags);

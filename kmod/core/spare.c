@@ -14,6 +14,14 @@
 #define FOR_RESTORES	32	/* of cpb_store.keep: eight safety checkpoints each */
 #define FOR_OTHERS	32	/* of cpb_store.floor, at least: the same for checkpoints */
 
+/* What a commit takes if so many blocks of objects change: copies, and of their index. */
+static u64 object_blocks(struct cpb_store *s, u64 blocks)
+{
+	u64 all = READ_ONCE(s->slots.nr) / CPB_OBJECTS_PER_BLOCK;
+
+	return blocks + min(blocks, all / CPB_INDEX_FANOUT + CPB_TABLE_LEVELS);
+}
+
 /*
  * What a commit takes if @more chunks are dropped until then: each may be an entry
  * of a deadlist, or a run that a bitmap has. An entry may have a leaf to itself,
@@ -26,7 +34,8 @@ static u64 commit_cost(struct cpb_store *s, u64 more)
 
 	return 2 * leaves + min(leaves * READ_ONCE(s->dead.level), nodes / 16) + dead / 32 +
 	       min(2 * runs, cpb_bitmap_blocks(s)) +
-	       2 * (READ_ONCE(s->slots.nr_dirty) + READ_ONCE(s->slots.nr_ahead)) + 64;
+	       object_blocks(s, READ_ONCE(s->slots.nr_dirty) + READ_ONCE(s->slots.nr_ahead)) +
+	       64;
 }
 
 /**
@@ -103,36 +112,39 @@ unsigned int cpb_unmap_most(struct cpb_store *s)
 	return most;
 }
 
-/* What a commit takes if so many objects change, new ones among them. */
-static u64 object_blocks(struct cpb_store *s, unsigned int objects)
+/* The same for objects, new ones among them, each in a block of its own if there are as many. */
+static u64 objects_need(struct cpb_store *s, unsigned int objects)
 {
 	u64 all = (READ_ONCE(s->slots.nr) + objects) / CPB_OBJECTS_PER_BLOCK + 1;
 
-	return 2 * min_t(u64, all, objects);
+	return object_blocks(s, min_t(u64, all, objects));
 }
 
 /**
- * cpb_room_for() - are there blocks for objects that are there to stay?  [sleeps]
+ * cpb_room_for() - are there blocks for so many objects at once?  [sleeps]
  * @s: the store; lists is held
  * @objects: how many may change, or come
- * @restore: it is for a restore, which goes on for longer than what makes new ones
+ * @what: for what; some go on for longer than others
  * @why: on error, a sentence
  *
  * Return: 0; -ENOSPC: not even after a commit; others.
  */
-int cpb_room_for(struct cpb_store *s, unsigned int objects, bool restore, char *why)
+int cpb_room_for(struct cpb_store *s, unsigned int objects, enum cpb_room what, char *why)
 {
-	u64 floor = READ_ONCE(s->keep) - (restore ? FOR_RESTORES : 0);
-	u64 need = object_blocks(s, objects);
+	u64 need = objects_need(s, objects), floor = 0;
 	int err;
 
+	if (what != CPB_ROOM_CHANGES)
+		floor = READ_ONCE(s->keep);
+	if (what == CPB_ROOM_SAFETY)
+		floor -= FOR_RESTORES;
 	if (!too_few(s, floor, 0, need))
 		return 0;
 	err = cpb_commit(s);
 	if (err || !too_few(s, floor, 0, need))
 		return err;
 	return cpb_refuse(-ENOSPC, why, "the metadata device of store '%s' is full: delete checkpoints, or make it larger and use 'cpblk grow'%s",
-			  s->name, restore ? "; a restore without a safety checkpoint needs no room" : "");
+			  s->name, what == CPB_ROOM_SAFETY ? "; a restore without a safety checkpoint needs no room" : "");
 }
 
 /**
@@ -145,7 +157,7 @@ int cpb_room_for(struct cpb_store *s, unsigned int objects, bool restore, char *
  */
 int cpb_room_to_change(struct cpb_store *s, unsigned int want)
 {
-	u64 need = object_blocks(s, want), free, cost;
+	u64 need = objects_need(s, want), free, cost;
 	int err;
 
 	free = cpb_blocks_available(s);

@@ -251,6 +251,47 @@ Test(limits, objects)
 	end(&e);
 }
 
+#define MEMBERS	150
+
+/* Many volumes are restored at once, each with objects in blocks of their own. */
+Test(limits, members)
+{
+	static struct cpb_volume *v[MEMBERS];
+	static struct cpb_point *p[MEMBERS];
+	struct cpb_volume *other;
+	struct env e;
+	unsigned int i, k;
+	char name[16];
+	u64 id;
+	int err;
+
+	begin(&e, 4096, 900000, 800000);
+	other = create(&e, "other");
+	for (i = 0; i < MEMBERS; i++) {
+		snprintf(name, sizeof(name), "m%u", i);
+		v[i] = create(&e, name);
+		for (k = 0; k < CPB_OBJECTS_PER_BLOCK; k++)
+			good(&e, cpb_snap(e.s, &other, 1, NULL, "", 0, NULL, e.why));
+		good(&e, cpb_snap(e.s, &v[i], 1, "x", "", 0, &id, e.why));
+		p[i] = cpb_point_by_id(e.s, id);
+		for (k = 0; k < CPB_OBJECTS_PER_BLOCK; k++)
+			good(&e, cpb_snap(e.s, &other, 1, NULL, "", 0, NULL, e.why));
+	}
+	fill(&e, other, 0);
+	good(&e, cpb_commit(e.s));
+	err = cpb_restore_many(e.s, v, p, MEMBERS, false, NULL, e.why);
+	cr_assert_eq(err, -ENOSPC, "%d", err);
+	cr_assert(strstr(e.why, "is full"), "%s", e.why);
+	good(&e, cpb_commit(e.s));
+	for (i = 0; i < MEMBERS; i++)
+		good(&e, cpb_restore(v[i], p[i], false, NULL, e.why));
+	good(&e, cpb_commit(e.s));
+	sim_idle(e.s);
+	sim_check(e.s);
+	good(&e, cpb_remove(other, false, e.why));
+	end(&e);
+}
+
 /* Checkpoints that nobody wrote between, deleted at once: a block of objects for each few. */
 Test(limits, many_deleted)
 {
