@@ -30,14 +30,14 @@ make_initrd()
 	[ ! -e "$VM/shell.sh" ] || cp "$VM/shell.sh" "$root/cpblk/scenarios/"
 	[ ! -e "$BUILD/$KERNEL/cpblk.ko" ] ||
 		cp "$BUILD/$KERNEL/cpblk.ko" "$root/cpblk/"
-	if [ "$KERNEL" = debug ]; then
+	# The tool that starts quickly, and the one that users have.
+	if [ -x "$BUILD/tools/cpblk" ]; then
 		add_programs "$root" "$BUILD/progs/quick/cpblk"
+		install -D "$BUILD/tools/cpblk" "$root/cpblk/installed/cpblk"
 		add_libraries "$root" "$BUILD/tools/cpblk"
 		# Where a static program looks for it that loads a library.
 		install -D /lib64/ld-linux-x86-64.so.2 \
 			"$root/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
-	elif [ -x "$BUILD/tools/cpblk" ]; then
-		add_programs "$root" "$BUILD/tools/cpblk"
 	fi
 	for file in "$TOP"/tools/*.rules "$TOP"/tools/*/*.rules; do
 		[ ! -e "$file" ] || install -D -m 644 "$file" \

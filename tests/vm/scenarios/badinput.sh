@@ -3,9 +3,10 @@
 #
 # What can't be done is refused with a sentence, and nothing is lost by it.
 #
+# kmemleak: no
 # timeout: 120
 # modules: null_blk loop ext4
-# programs: setpriv
+# programs: setpriv noise
 
 . "${0%/*}/lib.sh"
 
@@ -170,32 +171,29 @@ ok "what is in use"
 # sum: of the first 8 MiB of the volume
 sum()
 {
-	dd if="$big" bs=1M count=8 status=none | sha256sum
+	noise sum "$big" 0 8
 }
 
 # ---- A full store: 32 MiB ----
 
 cpblk create big 1G
 big=$(dev_for big)
-dd if=/dev/urandom of="$big" bs=1M count=8 oflag=direct status=none
+noise write "$big" 0 8
 sum=$(sum)
 cpblk snap big
-expect_fail "No space left" dd if=/dev/urandom of="$big" bs=1M count=64 \
-	oflag=direct conv=notrunc
-expect_fail "No space left" dd if=/dev/urandom of="$dev" bs=1M count=1 \
-	oflag=direct conv=notrunc
+expect_fail "No space left" noise write "$big" 0 64
+expect_fail "No space left" noise write "$dev" 0 1
 # Nothing blocks what gives space back, and no checkpoint has changed.
 cpblk snap big -n full
 cpblk restore big@v1
 [ "$(sum)" = "$sum" ] || fail "the checkpoint has changed"
 cpblk rm big@before-restore-1 big@full
 cpblk sync --reclaim
-dd if=/dev/urandom of="$big" bs=1M count=8 oflag=direct conv=notrunc status=none
+noise write "$big" 0 8
 blkdiscard "$big"
 cpblk restore --no-safety big@v1
 [ "$(sum)" = "$sum" ] || fail "the checkpoint has changed"
-expect_fail "No space left" dd if=/dev/urandom of="$big" bs=1M count=64 \
-	oflag=direct conv=notrunc
+expect_fail "No space left" noise write "$big" 0 64
 blkdiscard "$big"
 cpblk remove big
 cpblk sync --reclaim

@@ -6,7 +6,7 @@
 # runs out of space for it. And zeroes that become holes.
 #
 # timeout: 300
-# programs: nonzero
+# programs: nonzero noise
 # kernels: 6.1 6.12
 
 . "${0%/*}/lib.sh"
@@ -19,8 +19,7 @@ queue=/sys/block/${dev##*/}/queue
 # fill FROM COUNT: so many MiB of something
 fill()
 {
-	dd if=/dev/urandom of="$dev" bs=1M seek="$1" count="$2" oflag=direct \
-		conv=notrunc status=none
+	noise write "$dev" "$1" "$2"
 }
 
 # zero FROM COUNT: write zeroes
@@ -33,7 +32,7 @@ zero()
 # sum DEVICE FROM COUNT
 sum()
 {
-	dd if="$1" bs=1M skip="$2" count="$3" iflag=direct status=none | sha256sum
+	noise sum "$1" "$2" "$3"
 }
 
 # discard FROM COUNT: so many MiB of the volume
@@ -110,7 +109,7 @@ cpblk snap vm@zeroes
 kept=$(sum "$dev" 0 16)
 zero 0 32
 uses 8
-[ "$(sum "$dev" 0 32)" = "$(head -c $((32 << 20)) /dev/zero | sha256sum)" ] ||
+cmp -n $((32 << 20)) "$dev" /dev/zero ||
 	fail "zeroes read as something else"
 cpblk attach vm@zeroes >/dev/null
 [ "$(sum "$(dev_for vm@zeroes)" 0 16)" = "$kept" ] || fail "the checkpoint has changed"

@@ -7,7 +7,7 @@
 #
 # timeout: 300
 # modules: loop
-# programs: whole
+# programs: whole noise
 # kernels: 6.1 6.12
 
 . "${0%/*}/lib.sh"
@@ -29,22 +29,19 @@ sleep 1
 # fill FROM COUNT: so many MiB of something
 fill()
 {
-	dd if=/dev/urandom of="$dev" bs=1M seek="$1" count="$2" oflag=direct \
-		conv=notrunc status=none
+	noise write "$dev" "$1" "$2"
 }
 
-# scatter MIB SEED: so many MiB, 4 KiB at a time, all over the disk
+# scatter MIB: so many MiB, 4 KiB at a time, all over the disk
 scatter()
 {
-	fio --name=scatter --filename="$dev" --ioengine=libaio --iodepth=8 \
-		--direct=1 --rw=randwrite --norandommap --randseed="$2" --bs=4k \
-		--io_size="$1"M --output-format=terse --output=/tmp/full-fio
+	noise scatter "$dev" 1024 "$1"
 }
 
 # sum: of the first 40 MiB
 sum()
 {
-	dd if="$dev" bs=1M count=40 iflag=direct status=none | sha256sum
+	noise sum "$dev" 0 40
 }
 
 # check_closed: nothing is lost, or counted wrongly
@@ -113,11 +110,11 @@ truncate -s 400M $dir/data
 cpblk grow
 cpblk sync --reclaim
 # Many small extents, of which each round then changes some in every leaf.
-scatter 64 0
+scatter 64
 cpblk create other 64M
 for ((i = 1; i <= 400; i++)); do
 	cpblk snap vm >/dev/null || break
-	scatter 4 $i || break
+	scatter 4 || break
 done
 [ $i -le 400 ] || fail "the metadata device is not full"
 cpblk df
@@ -147,4 +144,4 @@ for event in full low grown; do
 	grep -q "$event" /tmp/full-events || fail "no event says $event"
 done
 cpblk close
-rm /tmp/full-events /tmp/full-fio /tmp/full-whole
+rm /tmp/full-events /tmp/full-whole

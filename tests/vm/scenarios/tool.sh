@@ -10,6 +10,9 @@
 
 . "${0%/*}/lib.sh"
 
+# As it is installed, with its shared libraries.
+PATH=/cpblk/installed:$PATH
+
 mkdir -p /tmp/tool /tmp/mnt
 cd /tmp/tool
 start_udev

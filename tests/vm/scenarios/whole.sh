@@ -7,7 +7,7 @@
 # timeout: 300
 # kernels: 6.1 6.12
 # modules: null_blk
-# programs: whole
+# programs: whole noise
 
 . "${0%/*}/lib.sh"
 
@@ -68,8 +68,7 @@ dev=$(dev_for vm)
 # ---- One write
 
 # Full, but for scattered chunks, one fewer than 1 MiB is of.
-dd if=/dev/urandom of="$dev" bs=1M oflag=direct conv=notrunc status=none 2>/dev/null ||
-	:
+noise write "$dev" 0 64 2>/dev/null || :
 free_chunks 255
 refused "a write of 1 MiB" write $((40 << 10)) 1024
 refused "a write of 1 MiB over another" write 4096 1024
