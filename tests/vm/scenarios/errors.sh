@@ -45,7 +45,7 @@ said=$(times_said)
 rc=0
 # Each takes seconds: all of them on one kernel, some on the other.
 every=3
-[[ $(uname -r) != 6.12.* ]] || every=$(by_speed 1 6)
+[[ $(uname -r) != 6.12.* ]] || every=$(by_speed 1 9)
 errors err err-meta err-data "$meta" "$data" "$(seed)" $every \
 	>/tmp/errors 2>&1 || rc=$?
 kill $events

@@ -8,6 +8,7 @@
 # but for the last.
 #
 # timeout: 120
+# kernels: 6.1 6.12
 # modules: null_blk
 
 . "${0%/*}/lib.sh"

@@ -4,13 +4,14 @@
 # Random histories: with all work done, what is allocated is what is reachable,
 # data chunks and metadata blocks, and what a dry run says is what comes back.
 #
+# kmemleak: no
 # timeout: 180
 # modules: null_blk
 # programs: histories
 
 . "${0%/*}/lib.sh"
 
-histories=$(by_speed 20 5)
+histories=$(by_speed 20 4)
 make_null_blk meta 32
 META=$REPLY
 make_null_blk data 256

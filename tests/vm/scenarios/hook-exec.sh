@@ -5,6 +5,7 @@
 # them, and whether it dies, hangs, or its agent does, the operation ends.
 #
 # timeout: 120
+# kernels: 6.1 6.12
 # modules: null_blk
 
 . "${0%/*}/lib.sh"

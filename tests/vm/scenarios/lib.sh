@@ -241,7 +241,7 @@ crash()
 # by_speed FAST SLOW: FAST, or SLOW on the debug kernel, which is slow.
 by_speed()
 {
-	if [ -e /sys/kernel/debug/kmemleak ]; then
+	if [ -e /proc/lockdep ]; then
 		echo "$2"
 	else
 		echo "$1"

@@ -7,6 +7,7 @@
 # whole, and has what was acknowledged up to there.
 #
 # timeout: 400
+# kernels: 6.1 6.12
 # modules: null_blk dm-mod dm-log-writes
 # programs: logwrites
 

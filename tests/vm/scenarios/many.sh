@@ -5,6 +5,7 @@
 # one, then all, and not a chunk stays behind.
 #
 # timeout: 180
+# kernels: 6.1 6.12
 # modules: null_blk
 # programs: many
 

@@ -5,6 +5,7 @@
 # it: both devices lose what is in their caches. The store opens by itself, the
 # filesystem replays its log and is clean, and what fsync() answered for is there.
 #
+# kmemleak: no
 # timeout: 300
 # modules: configfs ext4 xfs
 # programs: files

@@ -7,6 +7,7 @@
 # compared. And who never asks for a FLUSH loses what he wrote in the last
 # flush-interval, but no more.
 #
+# kmemleak: no
 # timeout: 300
 # modules: configfs
 # programs: powercut

@@ -5,6 +5,7 @@
 # writer: so each sector has exactly one permitted content. Flushes reach the
 # data device, and the journal.
 #
+# kmemleak: no
 # timeout: 120
 # modules: null_blk
 # programs: stomp

@@ -4,6 +4,7 @@
 # Restores and undos of a raw device under load, and what those see who have
 # it open meanwhile, also through the page cache.
 #
+# kmemleak: no
 # timeout: 120
 # modules: null_blk
 # programs: stomp

@@ -5,6 +5,7 @@
 # own times with few and many extents, measured in turns.
 #
 # timeout: 240
+# kernels: 6.1 6.12
 # modules: null_blk dm-mod
 # programs: map
 
