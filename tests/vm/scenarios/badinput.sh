@@ -3,8 +3,8 @@
 #
 # What can't be done is refused with a sentence, and nothing is lost by it.
 #
-# kmemleak: no
 # timeout: 120
+# kernels: 6.1 6.12
 # modules: null_blk loop ext4
 # programs: setpriv noise
 

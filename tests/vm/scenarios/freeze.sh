@@ -5,6 +5,7 @@
 # taken off for a restore and mounted again as they were, or not touched.
 #
 # timeout: 180
+# kernels: 6.1 6.12
 # modules: null_blk ext4 xfs dm-mod
 # programs: unshare
 

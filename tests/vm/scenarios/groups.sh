@@ -4,6 +4,7 @@
 # Groups: checkpoints and restores of several volumes, all or none; and many forks
 # at once.
 #
+# kmemleak: no
 # timeout: 120
 # modules: null_blk ext4
 

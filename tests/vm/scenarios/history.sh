@@ -4,6 +4,7 @@
 # Holding, deleting sets and ranges and what that frees, policies; and what of
 # that is kept across closing.
 #
+# kmemleak: no
 # timeout: 180
 # modules: null_blk
 # programs: many

@@ -4,6 +4,7 @@
 # check, its repair, dump and metadata images on block devices: refused while
 # the store is open, and of use when it is closed.
 #
+# kmemleak: no
 # timeout: 120
 # modules: null_blk
 

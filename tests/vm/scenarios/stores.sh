@@ -4,6 +4,7 @@
 # Several stores with several volumes at once, in files and on devices, on
 # volumes far larger than their store. All is there after close and open.
 #
+# kmemleak: no
 # timeout: 120
 # modules: null_blk loop ext4
 # programs: stomp
