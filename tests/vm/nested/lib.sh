@@ -88,17 +88,21 @@ lines()
 	wc -l <"$1"
 }
 
-# heard FILE FROM REGEX: the first line after line FROM that is like this. One process,
-# which starts quickly: this is asked over and over beside an emulated machine.
+# heard FILE FROM REGEX: the first line after line FROM that is like this and is there
+# as a whole: the last one may still be coming. One process, which starts quickly: this
+# is asked over and over beside an emulated machine.
 heard()
 {
 	from=$2 regex=$3 busybox awk '
-		NR > ENVIRON["from"] + 0 {
+		BEGIN { RS = "\001" }
+		{
 			gsub(/\r/, "")
-			if ($0 ~ ENVIRON["regex"]) {
-				print
-				found = 1
-				exit
+			n = split($0, line, "\n")
+			for (i = ENVIRON["from"] + 1; i < n && !found; i++) {
+				if (line[i] ~ ENVIRON["regex"]) {
+					print line[i]
+					found = 1
+				}
 			}
 		}
 		END { exit !found }' "$1"
@@ -138,9 +142,15 @@ guest_ask()
 guest_last()
 {
 	busybox awk -v word="$2" '
-		{ gsub(/\r/, "") }
-		$1 == word && NF == 2 && $2 ~ /^[0-9]+$/ { last = $2 }
-		END { print last == "" ? -1 : last }' "$GUESTS/$1/log"
+		BEGIN { RS = "\001"; last = -1 }
+		{
+			gsub(/\r/, "")
+			n = split($0, line, "\n")
+			for (i = 1; i < n; i++)
+				if (line[i] ~ "^" word " [0-9]+$")
+					last = substr(line[i], length(word) + 2)
+		}
+		END { print last }' "$GUESTS/$1/log"
 }
 
 # guest_past NAME WORD N: until it has got that far.

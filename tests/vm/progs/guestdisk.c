@@ -7,9 +7,10 @@
  *	guestdisk fill DEVICE COUNT
  *	guestdisk restore STORE VOLUME CHECKPOINT
  *
- * "pairs" takes checkpoints of two volumes together while the guest writes to
- * them in turn, TRIES times at least, and looks at each pair: B must have the record that A has, or the
- * one before. --apart takes one after the other instead, to see that fail.
+ * "pairs" takes checkpoints of two volumes together, TRIES times at least, while the
+ * guest writes to them in turn, and looks at each pair: B must have the record that A
+ * has, or the one before. --apart takes one after the other instead, 20 ms later, to see
+ * that fail.
  * "fill" wants the first COUNT large records on a device. "restore" does that, and
  * prints when it asked for it, in microseconds: to start a program takes longer.
  */
@@ -80,6 +81,8 @@ static int pairs(const char *store, const char *const names[2], unsigned long tr
 	for (try = 0; try < tries || (moved < tries / 2 && try < 50 * tries); try++) {
 		if (apart) {
 			take(link, store, names, 1, ids);
+			/* What a guest in a guest needs for two records. */
+			usleep(20000);
 			take(link, store, names + 1, 1, ids + 1);
 		} else {
 			take(link, store, names, 2, ids);

@@ -4,13 +4,13 @@
 # Virtual machines: QEMU runs here, and its guests live on disks of cpblk. What
 # they were told is durable is in checkpoints, restores and forks of their disks.
 #
-# One processor: emulated, with more than one, the kernel of the test machine may run
-# into a breakpoint that it has just taken out of its code, and KVM has it patch code
-# each time a guest is reset.
+# A machine of its own, as it may die: emulated, its kernel was once seen to run into a
+# breakpoint that it had just taken out of its code, and KVM has it patch code each time
+# a guest is reset. With one processor it would not, but then nothing gets in between two
+# checkpoints that are taken apart.
 #
 # timeout: 240
 # boot: own
-# cpus: 1
 # kernels: 6.1 6.12
 # modules: null_blk
 # programs: guestdisk qmpfault
