@@ -14,7 +14,8 @@
 #
 # SET is the name of the set, V the size of each volume in MiB.
 
-PEERS=(raw linear thin snapshot xfs cpblk)
+# In this order, one right after the other.
+PEERS=(raw linear cpblk thin snapshot xfs)
 # Checkpoints of the others; raw and linear have none.
 TAKERS=(thin snapshot xfs cpblk)
 declare -A DEV
