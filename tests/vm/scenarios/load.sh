@@ -14,7 +14,7 @@ log=/tmp/load.log
 
 make_store load 128 1024
 cpblk create vm "$(by_speed 16M 4M)"
-stomp run $log load vm 6 "$(by_speed 16 8)" 100 snap
+stomp run $log load vm "$(by_speed 6 3)" "$(by_speed 16 8)" 100 snap
 stomp verify $log load vm
 ok "each checkpoint is a causal cut"
 
