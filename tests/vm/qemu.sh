@@ -65,8 +65,8 @@ accel_for()
 }
 
 # qemu_command KERNEL-DIR INITRD MEMORY_MB LOG DISK...: sets COMMAND. ttyS0
-# goes to the log, ttyS1 to stdin and stdout. Uses
-# OPTIONS, more of them for the kernel.
+# goes to the log, ttyS1 to stdin and stdout. Uses OPTIONS, more
+# of them for the kernel.
 qemu_command()
 {
 	local kernel=$1 initrd=$2 memory=$3 log=$4 disk

@@ -14,7 +14,7 @@
 #
 # SET is the name of the set, V the size of each volume in MiB.
 
-# In this order, one right after the other.
+# In this order: cpblk right after those that most of its figures compare it with.
 PEERS=(raw linear cpblk thin snapshot xfs)
 # Checkpoints of the others; raw and linear have none.
 TAKERS=(thin snapshot xfs cpblk)

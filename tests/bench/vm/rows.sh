@@ -170,8 +170,8 @@ each()
 		jobs_of "$DEVICE" "$peer" "$1"
 		[[ " ${JOBS[*]} " = *" $2 "* ]] || continue
 		one "$1" "$2" "$peer"
-		# The file below XFS is in the page cache: writing it back takes time from
-		# others, and its memory, so that their metadata would be read again.
+		# The file below XFS is in the page cache. Written back later, it would take
+		# time from others; kept, memory, and their metadata would be read again.
 		[ "$peer" != xfs ] || {
 			sync
 			echo 1 >/proc/sys/vm/drop_caches
