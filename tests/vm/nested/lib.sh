@@ -38,7 +38,7 @@ guest_start()
 	done
 	qemu-system-x86_64 \
 		-machine q35,sata=off,smbus=off,usb=off,i8042=off \
-		-accel kvm -accel tcg -cpu qemu64 -nodefaults -no-user-config -display none -m 64 \
+		-accel kvm -accel tcg -cpu qemu64,cx16=off -nodefaults -no-user-config -display none -m 64 \
 		-bios qboot.rom "${kernel[@]}" \
 		-chardev "pipe,id=serial,path=$dir/serial" -serial chardev:serial \
 		-chardev "pipe,id=events,path=$dir/events" \
