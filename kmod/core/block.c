@@ -405,11 +405,15 @@ struct cpb_node *cpb_node_new(struct cpb_store *s, struct cpb_pool *pool, u64 tx
  * @pool: where nodes and segments come from
  * @n: the node
  * @txn: the transaction that this belongs to
+ * @reclaimed: because something was reclaimed
  *
- * On disk it stays as it is until that transaction is durable.
+ * On disk it stays as it is until that transaction is durable. If something was
+ * reclaimed nothing takes the block before, even if it was never written: the journal
+ * has what was done, but not that. So a replay, which does not reclaim, needs a block
+ * for all that the transaction ever made.
  */
 void cpb_node_let_go(struct cpb_store *s, struct cpb_pool *pool,
-		     struct cpb_node *n, u64 txn)
+		     struct cpb_node *n, u64 txn, bool reclaimed)
 {
 	struct cpb_txn *t = &s->txns[txn & 1];
 	unsigned long flags = port_lock(&s->blocks.lock);
@@ -420,7 +424,10 @@ void cpb_node_let_go(struct cpb_store *s, struct cpb_pool *pool,
 		list_del_init(&n->dirty);
 		n->flags &= ~CPB_NODE_DIRTY;
 		t->nr_dirty--;
-		set_free(&s->blocks, n->addr);
+		if (reclaimed)
+			*cpb_buf_push(pool, &t->unwritten, 1) = n->addr;
+		else
+			set_free(&s->blocks, n->addr);
 		s->blocks.released++;
 	} else {
 		*cpb_buf_push(pool, &t->blocks, 1) = n->addr;

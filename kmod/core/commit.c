@@ -42,6 +42,7 @@ static void txn_init(struct cpb_txn *t, u64 id)
 	INIT_LIST_HEAD(&t->deadsets);
 	t->nr_dirty = 0;
 	cpb_buf_init(&t->blocks);
+	cpb_buf_init(&t->unwritten);
 	cpb_buf_init(&t->mapped);
 	cpb_buf_init(&t->freed);
 }
@@ -60,7 +61,7 @@ bool cpb_dirty(struct cpb_store *s)
 	struct cpb_txn *t = &s->txns[READ_ONCE(s->txn) & 1];
 
 	return READ_ONCE(t->nr_dirty) || READ_ONCE(t->blocks.words) ||
-	       READ_ONCE(s->slots.nr_dirty) || READ_ONCE(s->nr_runs) ||
+	       READ_ONCE(t->unwritten.words) || READ_ONCE(s->slots.nr_dirty) || READ_ONCE(s->nr_runs) ||
 	       READ_ONCE(s->nr_dead) || READ_ONCE(s->super_changed);
 }
 
@@ -410,6 +411,7 @@ static void finish(struct cpb_store *s, struct cut *c,
 	list_for_each_entry_safe(n, next, &t->dirty, dirty)
 		cpb_node_clean(s, n);
 	cpb_blocks_release(s, &t->blocks);
+	cpb_blocks_release(s, &t->unwritten);
 	cpb_gen_turn(s, fresh, &t->freed);
 	s->durable_txn = t->id;
 	s->nr_commits++;

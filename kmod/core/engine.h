@@ -132,10 +132,10 @@ struct cpb_edit {
 	struct cpb_store *s;
 	const struct cpb_class *cls;
 	struct cpb_root *root;
-	u64 txn, birth, keep;
+	u64 txn, birth, keep, apart;
 	struct cpb_deadset *dead;
 	struct cpb_pool *pool;
-	bool wait;
+	bool wait, prune;
 	u64 *nodes;
 	u64 missing, released;
 };
@@ -218,6 +218,7 @@ struct cpb_point {
 	unsigned int nr_children, pins;
 	struct cpb_deadset *dead;
 	u64 cursor, keep;		/* CPB_POINT_REAP */
+	u64 apart, apart_txn;		/* head: the parent's epoch before it was joined in a txn */
 	bool sweep_all;			/* hidden: compare whole lists; meta */
 	bool bare;			/* hidden: so is all before it; lists and the tree lock */
 	u64 sweep[3];			/* where that goes on; meta */
@@ -298,6 +299,7 @@ static inline struct cpb_slot *cpb_slot(const struct cpb_slots *t, u32 i)
  * @dirty: nodes to write; blocks.lock
  * @nr_dirty: how many
  * @blocks: metadata blocks that were let go of (words); blocks.lock
+ * @unwritten: the same, of those that it took itself: no durable tree knows them
  * @mapped: runs of chunks that were mapped; the tree lock, as all below
  * @freed: runs of chunks that nothing maps any more
  * @deadsets: those with something in their buffer
@@ -306,7 +308,7 @@ struct cpb_txn {
 	u64 id;
 	struct list_head dirty;
 	u64 nr_dirty;
-	struct cpb_buf blocks;
+	struct cpb_buf blocks, unwritten;
 	struct cpb_buf mapped, freed;
 	struct list_head deadsets;
 };
@@ -587,7 +589,7 @@ int cpb_node_load(struct cpb_store *s, u64 ref, u32 magic, u64 released,
 struct cpb_node *cpb_node_new(struct cpb_store *s, struct cpb_pool *pool,
 			      u64 txn);
 void cpb_node_let_go(struct cpb_store *s, struct cpb_pool *pool,
-		     struct cpb_node *n, u64 txn);
+		     struct cpb_node *n, u64 txn, bool reclaimed);
 void cpb_node_clean(struct cpb_store *s, struct cpb_node *n);
 void cpb_pool_init(struct cpb_pool *pool, port_lock_t *lock);
 void cpb_pool_exit(struct cpb_store *s, struct cpb_pool *pool);

@@ -200,6 +200,7 @@ static void head_edit(struct cpb_volume *v, struct cpb_edit *e)
 		.txn = v->s->txn,
 		.birth = head->epoch,
 		.keep = cpb_parent_epoch(head),
+		.apart = head->apart_txn == v->s->txn ? head->apart : 0,
 		.dead = head->dead,
 		.pool = &v->s->pool,
 	};
@@ -402,7 +403,7 @@ static int ready(struct cpb_edit *e, u64 vchunk, u64 end, struct need *need,
 	int err;
 
 	/* What is dropped: at most every chunk by itself, 2 words each. */
-	need->segs = 8 + 3 * (end - vchunk + 1) / CPB_SEG_WORDS;
+	need->segs = 10 + 3 * (end - vchunk + 1) / CPB_SEG_WORDS;
 	need->nodes = cpb_tree_need(e->root);
 	e->missing = 0;
 	err = cpb_path_find(e, &vchunk, path);

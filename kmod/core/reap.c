@@ -71,7 +71,7 @@ static void free_block(struct cpb_store *s, u64 addr)
 	unsigned long flags;
 
 	if (n) {
-		cpb_node_let_go(s, &s->meta_pool, n, s->txn);
+		cpb_node_let_go(s, &s->meta_pool, n, s->txn, true);
 		return;
 	}
 	flags = port_lock(&s->blocks.lock);
@@ -263,6 +263,10 @@ static void join(struct cpb_store *s, struct cpb_point *c, struct cpb_point *x)
 		if (x->dead->buf.words && list_empty(&x->dead->dirty))
 			list_add_tail(&x->dead->dirty,
 				      &s->txns[s->txn & 1].deadsets);
+	}
+	if (x->flags & CPB_POINT_HEAD) {
+		x->apart = x->apart_txn == s->txn ? max(x->apart, c->epoch) : c->epoch;
+		x->apart_txn = s->txn;
 	}
 	cpb_orphan(x);
 	cpb_orphan(c);
@@ -646,13 +650,13 @@ static int free_next(struct cpb_store *s, struct cpb_point *c)
 	flags = port_lock(&s->lock);
 	if (!level) {
 		flags = free_leaf(s, c, path.node[0], flags);
-		cpb_node_let_go(s, &s->meta_pool, path.node[0], s->txn);
+		cpb_node_let_go(s, &s->meta_pool, path.node[0], s->txn, true);
 		level = 1;
 	}
 	for (; level <= c->root.level; level++) {
 		if (path.slot[level] + 1 < cpb_nr(path.node[level]))
 			break;
-		cpb_node_let_go(s, &s->meta_pool, path.node[level], s->txn);
+		cpb_node_let_go(s, &s->meta_pool, path.node[level], s->txn, true);
 	}
 	if (level > c->root.level)
 		c->root.ref = 0;

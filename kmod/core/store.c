@@ -57,6 +57,7 @@ static void drop_txn(struct cpb_txn *t)
 		port_free(n);
 	}
 	cpb_buf_drop(&t->blocks);
+	cpb_buf_drop(&t->unwritten);
 	cpb_buf_drop(&t->mapped);
 	cpb_buf_drop(&t->freed);
 }

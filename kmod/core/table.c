@@ -179,7 +179,7 @@ int cpb_table_leaf(struct cpb_store *s, struct cpb_root *root, u32 magic,
 			n = cpb_node_new(s, &s->meta_pool, txn);
 			memcpy(n->h, old->h, CPB_BLOCK_SIZE);
 			n->h->self = cpu_to_le64(n->addr);
-			cpb_node_let_go(s, &s->meta_pool, old, txn);
+			cpb_node_let_go(s, &s->meta_pool, old, txn, false);
 		}
 		if (level == root->level)
 			root->ref = cpb_ref(n);

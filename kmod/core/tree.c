@@ -300,9 +300,13 @@ bool cpb_path_next_key(struct cpb_edit *e, struct cpb_path *path, u64 *key)
 
 /* ---- Owning ---- */
 
+/*
+ * What the tree shared, until a point was reclaimed in this transaction, is still
+ * copied: a replay, which reclaims nothing, does that, too.
+ */
 static bool owned(const struct cpb_edit *e, const struct cpb_node *n)
 {
-	return n->txn == e->txn && le64_to_cpu(n->h->birth) > e->keep;
+	return n->txn == e->txn && le64_to_cpu(n->h->birth) > max(e->keep, e->apart);
 }
 
 static struct cpb_node *new_node(struct cpb_edit *e, unsigned int level)
@@ -325,7 +329,7 @@ void cpb_tree_drop(struct cpb_edit *e, struct cpb_node *n)
 	u64 birth = le64_to_cpu(n->h->birth);
 
 	if (birth > e->keep)
-		cpb_node_let_go(e->s, e->pool, n, e->txn);
+		cpb_node_let_go(e->s, e->pool, n, e->txn, birth <= e->apart);
 	else
 		cpb_dead_add(e->s, e->dead, birth | CPB_DEAD_BLOCK,
 			     cpb_run_pack(n->addr, 1));

@@ -327,7 +327,7 @@ void model_remove(struct model *m, int v)
 	m->volume[v] = NULL;
 }
 
-void model_reopen(struct model *m)
+static void reopen(struct model *m, bool crash)
 {
 	u64 ids[MODEL_VOLUMES];
 	struct cpb_volume_info info;
@@ -339,11 +339,24 @@ void model_reopen(struct model *m)
 		cpb_volume_info(m->volume[i], &info);
 		ids[i] = info.id;
 	}
-	ok(cpb_close(m->s));
+	m->disk.fail_write = crash ? 0 : -1;
+	if (cpb_close(m->s))
+		cr_assert(crash, "it can't be closed");
+	m->disk.fail_write = -1;
 	m->s = sim_open(&m->disk);
 	for (i = 0; i < MODEL_VOLUMES; i++)
 		if (m->volume[i])
 			m->volume[i] = cpb_volume_by_id(m->s, ids[i]);
+}
+
+void model_reopen(struct model *m)
+{
+	reopen(m, false);
+}
+
+void model_crash(struct model *m)
+{
+	reopen(m, true);
 }
 
 static int pick_volume(struct model *m)

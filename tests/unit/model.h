@@ -61,6 +61,8 @@ void model_hold(struct model *m, int p);
 void model_policy(struct model *m, int v);
 void model_remove(struct model *m, int v);
 void model_reopen(struct model *m);
+/** model_crash() - reopen it as after a power cut that spared what was written */
+void model_crash(struct model *m);
 
 /** model_step() - one random operation of those above */
 void model_step(struct model *m);
