@@ -376,25 +376,30 @@ static int write_txn(struct cpb_store *s, struct cut *c)
 }
 
 /*
- * Make what the superblock will refer to durable. A flush that fails may have
- * lost what it was for, and the next one succeed: so the data has one at a time,
- * here and in the journal, and none follows one that failed. After that, or if
- * something else has broken the store, nothing may become durable.
+ * Make what the superblock refers to durable, then the superblock. A flush that fails
+ * may have lost what it was for, whoever wrote it, and the next one succeed: so there is
+ * one at a time for both devices, which may be one disk, here and in the journal, and
+ * none follows one that failed. After that, or if something else has broken the store,
+ * nothing may become durable.
  */
-static int flush(struct cpb_store *s)
+static int make_durable(struct cpb_store *s, struct cpb_disk_super *sb, u64 txn)
 {
-	int err = s->ops->write(s->ctx, NULL, 0, CPB_WRITE_PREFLUSH);
+	int err = -EROFS;
 
-	if (err)
-		return cpb_break(s, err, "can't flush the metadata device", ~0ULL);
 	port_sem_lock(&s->log_io);
-	if (s->broken) {
-		err = -EROFS;
-	} else {
-		err = s->ops->flush_data(s->ctx);
-		if (err)
-			cpb_break(s, err, "can't flush the data device", ~0ULL);
+	if (s->broken)
+		goto out;
+	err = s->ops->write(s->ctx, NULL, 0, CPB_WRITE_PREFLUSH);
+	if (err) {
+		cpb_break(s, err, "can't flush the metadata device", ~0ULL);
+		goto out;
 	}
+	err = s->ops->flush_data(s->ctx);
+	if (err)
+		cpb_break(s, err, "can't flush the data device", ~0ULL);
+	else
+		err = cpb_super_write(s, sb, txn);
+out:
 	port_sem_unlock(&s->log_io);
 	return err;
 }
@@ -468,14 +473,12 @@ int cpb_commit_locked(struct cpb_store *s)
 
 	if (!err)
 		err = write_txn(s, &c);
-	if (!err)
-		err = flush(s);
 	if (!err) {
 		u32 i;
 
 		for (i = 0; i < ARRAY_SIZE(s->bitmap_place); i++)
 			sb->bitmap_place[i] = cpu_to_le64(s->bitmap_place[i]);
-		err = cpb_super_write(s, sb, c.t->id);
+		err = make_durable(s, sb, c.t->id);
 	}
 	port_free_block(sb);
 	if (err) {

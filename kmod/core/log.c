@@ -265,12 +265,12 @@ static int write_out(struct cpb_store *s)
 	struct cpb_log *log = &s->log;
 	int err = 0;
 
-	/* Whoever held the lock before may have failed: see flush() in commit.c. */
+	/* Whoever held the lock before may have failed: see make_durable() in commit.c. */
 	if (s->broken)
 		return -EROFS;
-	WRITE_ONCE(s->write_failed, false);
 	take_records(s);
 	if (list_empty(&log->out.segs)) {
+		WRITE_ONCE(s->write_failed, false);
 		err = s->ops->flush_data(s->ctx);
 		if (err)
 			cpb_break(s, err, "can't flush the data device", ~0ULL);
@@ -279,6 +279,8 @@ static int write_out(struct cpb_store *s)
 		err = make_batch(s);
 		if (err)
 			break;
+		if (flags & CPB_WRITE_FLUSH_DATA)
+			WRITE_ONCE(s->write_failed, false);
 		err = s->ops->write(s->ctx, log->vec, log->nr_blocks, flags);
 		err = end_batch(s, err);
 		flags = CPB_WRITE_FUA;
