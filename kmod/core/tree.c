@@ -235,7 +235,8 @@ int cpb_child(struct cpb_edit *e, struct cpb_node *n, unsigned int slot,
 /** cpb_root_node() - the root of a tree that is not empty; as cpb_child() */
 int cpb_root_node(struct cpb_edit *e, struct cpb_node **node)
 {
-	if (e->root->level >= CPB_LEVELS)
+	/* A change may add a level to it. */
+	if (e->root->level + 1 >= CPB_LEVELS)
 		return cpb_break(e->s, -EUCLEAN, "a tree is too high",
 				 cpb_ref_addr(e->root->ref));
 	return get_node(e, e->root->ref, e->root->birth, e->root->level,
@@ -583,7 +584,7 @@ static void erase_at(struct cpb_edit *e, struct cpb_path *path,
 	} else if (!left) {
 		cpb_tree_drop(e, n);
 		erase_at(e, path, level + 1, path->slot[level + 1], 1);
-	} else if (left < entry_max(e->cls, level) / 4) {
+	} else if (left < entry_max(e->cls, level) / 4 && !e->prune) {
 		try_merge(e, path, level);
 	}
 }
@@ -610,12 +611,14 @@ void cpb_path_erase(struct cpb_edit *e, struct cpb_path *path,
  * @path: its nodes from the root down to @level, which is not 0
  * @level: level of the node that names it
  *
- * For trees that can't be read as a whole. The path can't be used again.
+ * For trees that can't be read as a whole. A node that loses an entry is not merged:
+ * its neighbour may be the next to go. The path can't be used again.
  */
 void cpb_path_prune(struct cpb_edit *e, struct cpb_path *path, unsigned int level)
 {
 	unsigned int i;
 
+	e->prune = true;
 	for (i = path->levels; i-- > level;)
 		own(e, path, i);
 	erase_at(e, path, level, path->slot[level], 1);
