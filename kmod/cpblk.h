@@ -125,6 +125,7 @@ struct cpblk_alone {
  * @partials: struct cpblk_partial
  * @running: kicks of the engine are heard; RCU
  * @room_state: enum cpblk_space_flags, as told last; level_work
+ * @room_shut: no checkpoint can go now, as an operation waits for writes
  * @room_want: chunks that a write has not found all together, or 0
  * @room_round: odd while automatic checkpoints are being deleted
  * @room_deleted: how many were
@@ -174,6 +175,7 @@ struct cpblk_store {
 	unsigned int dirty_ticks;
 	u64 trim_ios;
 	bool running;
+	bool room_shut;
 	u32 room_want;
 	u32 room_state;
 	atomic_t room_round, room_deleted;
@@ -322,6 +324,8 @@ void cpblk_reclaim_get(struct cpblk_store *s, struct cpblk_reclaim *r);
 
 /* ---- room.c: full devices ---- */
 
+void cpblk_room_shut(struct cpblk_store *s, bool shut);
+void cpblk_room_more(struct cpblk_store *s);
 void cpblk_room_init(struct cpblk_store *s);
 void cpblk_room_stop(struct cpblk_store *s);
 u32 cpblk_room_state(struct cpblk_store *s, const struct cpb_status *st);

@@ -517,6 +517,7 @@ int cpblk_snap(struct cpblk_store *s, struct cpblk_snap *r, char *why)
 	if (ret)
 		return ret;
 	r->total_ns = ktime_get_ns() - start;
+	cpblk_room_more(s);
 	cpblk_event_snap(s, r->members, r->nr);
 	return 0;
 }
@@ -594,10 +595,11 @@ int cpblk_hold(struct cpblk_store *s, const struct cpblk_which *which,
 		return -ENOENT;
 	ret = reason ? cpb_hold(s->engine, p, reason, why) :
 		       cpb_unhold(s->engine, p, why);
-	if (!ret)
-		cpblk_event_point(reason ? CPBLK_EVENT_HELD : CPBLK_EVENT_RELEASED,
-				  s, &t, NULL);
-	return ret;
+	if (ret)
+		return ret;
+	cpblk_room_more(s);
+	cpblk_event_point(reason ? CPBLK_EVENT_HELD : CPBLK_EVENT_RELEASED, s, &t, NULL);
+	return 0;
 }
 
 int cpblk_policy_set(struct cpblk_store *s, const char *volume,
@@ -665,6 +667,7 @@ int cpblk_detach(struct cpblk_store *s, const struct cpblk_which *which,
 	cpb_hold_lists(s->engine);
 	cpb_unpin(p);
 	cpb_drop_lists(s->engine);
+	cpblk_room_more(s);
 	cpblk_event_point(CPBLK_EVENT_DETACHED, s, &t, device);
 	return 0;
 }
@@ -845,7 +848,8 @@ static int restore(struct cpblk_store *s, struct cpblk_restore *r, struct room *
 		describe_restored(s, v + i, r->members + i, m->ids[i]);
 		cpblk_disk_uevent(v[i].d, v[i].resized, r->members[i].point.id);
 	}
-	return 0;
+	cpblk_room_more(s);
+	return ret;
 }
 
 /**

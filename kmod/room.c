@@ -155,7 +155,10 @@ static bool delete_oldest(struct cpblk_store *s)
 	return true;
 }
 
-/* Get what was deleted back. */
+/*
+ * Get what was deleted, or overwritten, back. All of it is to be free before somebody
+ * looks whether more has to go: else checkpoints are deleted for nothing.
+ */
 static void reclaim(struct cpblk_store *s)
 {
 	int ret;
@@ -166,7 +169,7 @@ static void reclaim(struct cpblk_store *s)
 	} while (ret > 0 && READ_ONCE(s->running));
 	if (!ret && cpb_dirty(s->engine))
 		cpb_commit(s->engine);
-	cpb_release(s->engine);
+	cpb_release_wait(s->engine);
 }
 
 static bool lock_op(struct cpblk_store *s)
@@ -183,8 +186,8 @@ static bool lock_op(struct cpblk_store *s)
 static void room_work(struct work_struct *work)
 {
 	struct cpblk_store *s = container_of(work, struct cpblk_store, room_work);
+	bool deleted, any = false;
 	struct cpb_status st;
-	bool deleted;
 	u32 want;
 
 	atomic_inc(&s->room_round);
@@ -201,10 +204,13 @@ static void room_work(struct work_struct *work)
 		if (!deleted)
 			break;
 		atomic_inc(&s->room_deleted);
+		any = true;
 	}
 	atomic_inc(&s->room_round);
 	wake_up_all(&s->room_wait);
-	cpblk_kick(s, CPB_KICK_LEVEL);
+	/* Which begins this again if it is still too much; if nothing can go others do. */
+	if (any || !over(s, &st))
+		cpblk_kick(s, CPB_KICK_LEVEL);
 }
 
 /* A round that begins after this has ended: did it delete anything? */
@@ -215,9 +221,28 @@ static bool make_room(struct cpblk_store *s)
 
 	/* It is odd while there is one. */
 	queue_work(s->reap_wq, &s->room_work);
-	return wait_event_timeout(s->room_wait,
-				  atomic_read(&s->room_round) - until >= 0, PATIENCE) &&
-	       atomic_read(&s->room_deleted) != deleted;
+	wait_event_timeout(s->room_wait, atomic_read(&s->room_round) - until >= 0 ||
+			   READ_ONCE(s->room_shut), PATIENCE);
+	return atomic_read(&s->room_deleted) != deleted;
+}
+
+/**
+ * cpblk_room_shut() - nothing is going to be deleted for writes, or is again
+ * @s: the store; op is held
+ * @shut: by an operation that waits for writes, which would wait for op in turn
+ */
+void cpblk_room_shut(struct cpblk_store *s, bool shut)
+{
+	WRITE_ONCE(s->room_shut, shut);
+	if (shut)
+		wake_up_all(&s->room_wait);
+}
+
+/** cpblk_room_more() - there may be more that can be deleted; op is held */
+void cpblk_room_more(struct cpblk_store *s)
+{
+	if (cpb_option(s->engine, CPB_OPTION_AUTO_DELETE))
+		cpblk_kick(s, CPB_KICK_LEVEL);
 }
 
 static void want_room(struct cpblk_store *s, u32 chunks)

@@ -504,6 +504,9 @@ void cpb_pending(struct cpb_store *s, struct cpb_pending *p);
 /** cpb_release() - let go of what no read refers to any more  [sleeps] */
 void cpb_release(struct cpb_store *s);
 
+/** cpb_release_wait() - the same, when reads of what the last commit dropped have ended  [sleeps] */
+void cpb_release_wait(struct cpb_store *s);
+
 /**
  * cpb_set_discards() - the data device takes discards of free chunks
  * @granularity: bytes; of smaller pieces it ignores some

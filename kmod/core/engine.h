@@ -388,6 +388,7 @@ struct cpb_space {
 	unsigned int ncpus;
 	struct cpb_gen *gen;	/* current; RCU */
 	struct list_head gens;	/* oldest first; lock */
+	u64 turns, drains;	/* generations that came, and went; lock */
 	port_wait_t wait;
 	port_mutex_t waiting;
 	port_lock_t claims;	/* a claim that isn't met is made, or looked at */

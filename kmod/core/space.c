@@ -472,6 +472,23 @@ static bool gen_drained(struct cpb_store *s)
 	return drained;
 }
 
+/* Until the oldest generation is not read any more. */
+static void release_oldest(struct cpb_store *s)
+{
+	port_wait_event(&s->space.wait, gen_drained(s) || !gens_pending(s));
+	cpb_release(s);
+}
+
+void cpb_release_wait(struct cpb_store *s)
+{
+	struct cpb_space *sp = &s->space;
+	u64 until = READ_ONCE(sp->turns);
+
+	/* Those that commits add meanwhile are not waited for. */
+	while (READ_ONCE(sp->drains) < until)
+		release_oldest(s);
+}
+
 /* Would the blocks suffice for @r if of what is being written, @writes, nothing else were? */
 static bool writes_in_way(struct cpb_store *s, long writes, const struct cpb_reserve *r)
 {
@@ -536,9 +553,7 @@ static int wait_for_space(struct cpb_store *s, const struct cpb_reserve *r)
 			continue;
 		}
 		if (gens_pending(s)) {
-			port_wait_event(&s->space.wait, gen_drained(s) ||
-					!gens_pending(s));
-			cpb_release(s);
+			release_oldest(s);
 			continue;
 		}
 		err = cpb_reap(s);
@@ -805,6 +820,7 @@ void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh,
 
 	cpb_buf_splice(freed, &old->freed);
 	list_add_tail(&fresh->list, &sp->gens);
+	WRITE_ONCE(sp->turns, sp->turns + 1);
 	/* With cpb_read_begin(): it must find it made. */
 	smp_store_release(&sp->gen, fresh);
 	port_unlock(&sp->lock, flags);
@@ -853,6 +869,7 @@ static void released(struct cpb_space *sp)
 	unsigned long flags = port_lock(&sp->lock);
 
 	sp->releasing = false;
+	WRITE_ONCE(sp->drains, sp->drains + 1);
 	port_wait_wake(&sp->wait);
 	port_unlock(&sp->lock, flags);
 }
@@ -923,7 +940,8 @@ void cpb_space_exit(struct cpb_store *s)
 	u64 i;
 
 	if (g) {
-		/* No read is left, so that it drains at once, or by RCU. */
+		/* No read is left, so that all drain at once, or by RCU, but in any order. */
+		cpb_release_wait(s);
 		port_ref_kill(&g->ref);
 		port_wait_event(&sp->wait, READ_ONCE(g->drained));
 		sp->gen = NULL;
