@@ -84,7 +84,9 @@ static void io_end(struct cpblk_io *io)
 	struct cpblk_gate *gate = io->gated ? &io->disk->gate : NULL;
 	struct bio *bio = io->bio;
 
-	bio->bi_status = io->status;
+	/* What another bio, which is chained to it, has failed with may be there: it stays. */
+	if (io->status)
+		bio->bi_status = io->status;
 	if (bio->bi_iter.bi_size)
 		bio_end_io_acct(bio, io->start);
 	if (unlikely(io->start_ns))
@@ -205,7 +207,8 @@ void cpblk_alone_done(struct cpblk_store *s, int ret)
 	struct bio *bio = io->bio;
 
 	trace_cpblk_flush(s->serial, 1, ktime_get_ns() - s->alone.start_ns, ret);
-	bio->bi_status = errno_to_blk_status(ret);
+	if (ret)
+		bio->bi_status = errno_to_blk_status(ret);
 	bio_put(&io->first.clone);
 	/* From here on the next one may begin, or the store be closed. */
 	cpb_flush_end(s->engine, ret);
@@ -517,11 +520,15 @@ static void write_reserved(struct cpblk_io *io, struct cpb_reserve *r)
  */
 static int write_part(struct cpblk_io *io)
 {
-	u64 chunks = part_chunks(io);
+	u64 chunks = part_chunks(io), end = iter_byte(&io->iter) + io->iter.bi_size;
+	unsigned int chunk = 1U << io->disk->store->chunk_shift;
 	struct cpb_reserve rest;
 	struct cpblk_piece *p;
 	int ret;
 
+	/* A part of a chunk may have to wait for others. */
+	if (io->nowait && (iter_byte(&io->iter) | end) & (chunk - 1))
+		return -EAGAIN;
 	p = piece_get(io);
 	if (!p)
 		return -EAGAIN;

@@ -8,8 +8,8 @@
 # progs/errors.c has the list, progs/ledger.h says what is compared.
 #
 # timeout: 240
-# modules: null_blk dm-mod dm-flakey
-# programs: errors
+# modules: null_blk dm-mod dm-flakey dm-delay
+# programs: errors scattered noise
 
 . "${0%/*}/lib.sh"
 
@@ -118,3 +118,34 @@ expect_fail "not flushed|read-only" cpblk close part
 cpblk open "$meta" /dev/mapper/part-data
 ok "a flush after a write that failed"
 finish_store part "$meta" /dev/mapper/part-data
+
+# One read that is two of the disk's: the second one fails at once, and the first is
+# slow and ends well. The block layer keeps the error where that one's state is.
+make_null_blk two-meta 16
+meta=$REPLY
+make_null_blk two-disk 16
+data=$REPLY
+slice two-data "$data"
+cpblk format two "$meta" /dev/mapper/two-data
+cpblk open "$meta" /dev/mapper/two-data
+cpblk create vm 2M
+dev=$(dev_for vm)
+noise write "$dev" 0 1
+printf 'the last of it %.0s' {1..300} | head -c 4096 |
+	dd of="$dev" bs=4k seek=256 count=1 iflag=fullblock oflag=direct status=none
+bytes=$(((1 << 20) + 4096))
+[ "$(scattered "$dev" $bytes)" = $bytes ] || fail "a whole read is not one"
+at=$(strings -t d -n 30 "$data" | awk '/the last of it/ { print $1 / 512; exit }')
+all=$(blockdev --getsz "$data")
+dmsetup load two-data <<-EOT
+	0 $at delay $data 0 300
+	$at 8 error
+	$((at + 8)) $((all - at - 8)) delay $data $((at + 8)) 300
+EOT
+dmsetup suspend --nolockfs two-data
+dmsetup resume two-data
+expect_fail "Input/output error" scattered "$dev" $bytes
+[ "$(scattered "$dev" $((1 << 20)))" = $((1 << 20)) ] || fail "the first part can't be read"
+under two-data linear "$data" 0
+ok "an error of a part of a read"
+finish_store two "$meta" /dev/mapper/two-data
