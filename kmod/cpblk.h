@@ -369,6 +369,7 @@ void cpblk_disk_del(struct cpblk_disk *d);
 void cpblk_disks_del(struct cpblk_store *s);
 void cpblk_disk_sync(struct cpblk_disk *d);
 void cpblk_disk_changed(struct cpblk_disk *d);
+void cpblk_disk_cut(struct cpblk_disk *d, u64 bytes);
 bool cpblk_disk_set_size(struct cpblk_disk *d, u64 bytes);
 void cpblk_disk_uevent(struct cpblk_disk *d, bool resized, u64 restored);
 struct cpblk_disk *cpblk_find_attached(struct cpblk_store *s, u64 point_id);
@@ -445,6 +446,7 @@ struct cpblk_restore {
 	const char **volume;	/* names */
 	struct cpblk_which *which;	/* one for each volume */
 	bool no_safety, force;
+	bool switched;		/* it was done, even if it then failed */
 	bool if_generation;	/* of one volume only */
 	u64 generation;		/* the one that is expected */
 	struct cpblk_handshake *handshake;

@@ -354,6 +354,20 @@ void cpblk_disk_changed(struct cpblk_disk *d)
 	mutex_unlock(&gd->open_mutex);
 }
 
+/**
+ * cpblk_disk_cut() - forget what was cached behind a new end
+ * @d: the device
+ * @bytes: where it ends
+ *
+ * It would be there again once the disk grows. Not with the gate closed.
+ */
+void cpblk_disk_cut(struct cpblk_disk *d, u64 bytes)
+{
+	truncate_pagecache(cpblk_bdev_mapping(d->gd->part0)->host, bytes);
+	/* That of its partitions, of which some may end there now. */
+	on_each_bdev(d, invalidate_one);
+}
+
 /** cpblk_disk_set_size() - from now on; was it another one before? */
 bool cpblk_disk_set_size(struct cpblk_disk *d, u64 bytes)
 {

@@ -169,9 +169,10 @@ static int restore_some(struct cpblk_store *s, struct genl_info *info,
 	if (ret)
 		return ret;
 	ret = cpblk_restore(s, r, why);
+	if (r->switched)
+		cpblk_handshake_done(r->handshake, r->members);
 	if (ret)
 		return cpblk_answer_drop(&a, ret);
-	cpblk_handshake_done(r->handshake, r->members);
 	return cpblk_answer_end(&a, info, put_restore(a.skb, info, r), why);
 }
 

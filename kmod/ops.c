@@ -204,6 +204,9 @@ static int add_devices(struct cpblk_store *s, struct cpb_volume **v, unsigned in
 	while (nr--) {
 		struct cpblk_disk *was = nr < i ? cpb_volume_owner(v[nr]) : NULL;
 
+		/* It may not go, if the store has failed since. */
+		cpb_set_owner(v[nr], NULL);
+
 		/* Whoever looks at a disk that has just come goes again. */
 		while (was && cpblk_disk_reserve(was))
 			msleep(20);
@@ -264,6 +267,7 @@ int cpblk_remove(struct cpblk_store *s, const char *name, bool keep, char *why)
 	struct cpblk_made was;
 	struct cpblk_disk *d;
 	struct cpb_volume *v;
+	bool stays;
 	int ret;
 
 	v = find_volume(s, name, why);
@@ -277,14 +281,21 @@ int cpblk_remove(struct cpblk_store *s, const char *name, bool keep, char *why)
 	if (cpblk_disk_reserve(d))
 		return in_use(d, why);
 	ret = cpb_remove(v, keep, why);
-	if (ret) {
+	cpb_hold_lists(s->engine);
+	stays = cpb_volume_by_id(s->engine, was.id);
+	cpb_drop_lists(s->engine);
+	if (stays) {
 		cpblk_disk_unreserve(d);
 		return ret;
 	}
+	if (ret)
+		cpblk_refuse(why, ret, "%s is removed, but the store has failed: it may be back when that is opened again (error %d)",
+			     was.name, -ret);
 	cpblk_disk_del(d);
 	cpblk_hook_volume_gone(s, was.id, was.name);
 	cpblk_event_volume(CPBLK_EVENT_VOLUME_REMOVED, s, &was);
-	return 0;
+	cpblk_room_more(s);
+	return ret;
 }
 
 /* ---- Size ---- */
@@ -318,6 +329,8 @@ static int shrink(struct cpblk_disk *d, u64 from, u64 to, char *why)
 	else
 		cpblk_refuse(why, ret, "what is beyond the new end can't be dropped (error %d)",
 			     -ret);
+	/* A part of it may be gone even so. */
+	cpblk_disk_cut(d, to);
 	if (ret)
 		cpblk_disk_set_size(d, from);
 	bd_abort_claiming(d->gd->part0, d);
@@ -702,10 +715,14 @@ static int switch_roots(struct cpblk_store *s, struct cpblk_restore *r,
 		cpblk_gate_close(&v[i].d->gate, CPBLK_GATE_CLOSED);
 	ret = cpb_restore_many(s->engine, volumes, points, r->nr, !r->no_safety, ids,
 			       why);
-	for (i = 0; i < r->nr && !ret; i++) {
+	r->switched = !ret;
+	for (i = 0; i < r->nr; i++) {
 		cpb_hold_lists(s->engine);
 		cpb_volume_info(v[i].v, &info);
 		cpb_drop_lists(s->engine);
+		/* Done, even if it could not be made durable. */
+		if (info.generation != v[i].d->generation)
+			r->switched = true;
 		WRITE_ONCE(v[i].d->generation, info.generation);
 		v[i].resized = cpblk_disk_set_size(v[i].d, info.head.size);
 	}
@@ -837,11 +854,16 @@ static int restore(struct cpblk_store *s, struct cpblk_restore *r, struct room *
 	unsigned int i;
 	int ret;
 
+	cpblk_room_shut(s, true);
 	for (i = 0; i < r->nr; i++)
 		cpblk_disk_sync(v[i].d);
 	ret = switch_roots(s, r, v, m->volumes, m->points, m->ids, why);
-	if (ret)
+	cpblk_room_shut(s, false);
+	if (!r->switched)
 		return ret;
+	if (ret)
+		cpblk_refuse(why, ret, "it is restored, but the store has failed: what was there before may be back when that is opened again (error %d)",
+			     -ret);
 	for (i = 0; i < r->nr; i++)
 		cpblk_disk_changed(v[i].d);
 	for (i = 0; i < r->nr; i++) {
@@ -882,7 +904,7 @@ int cpblk_restore(struct cpblk_store *s, struct cpblk_restore *r, char *why)
 	}
 	room_free(&m);
 	r->total_ns = ktime_get_ns() - start;
-	for (i = 0; i < r->nr && !ret; i++)
+	for (i = 0; i < r->nr && r->switched; i++)
 		cpblk_event_restore(s, r->members + i);
 	return ret;
 }
@@ -905,7 +927,8 @@ int cpblk_sync(struct cpblk_store *s, bool reclaim, char *why)
 		while (more > 0) {
 			more = cpb_reap(s->engine);
 			if (more > 0 && signal_pending(current))
-				return cpblk_refuse(why, -EINTR, "interrupted");
+				/* -EINTR would be answered later: see cpblk_hook_ask(). */
+				return cpblk_refuse(why, -ECANCELED, "interrupted");
 		}
 		if (more < 0)
 			return cpblk_refuse(why, more,

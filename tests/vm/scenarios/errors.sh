@@ -93,6 +93,40 @@ expect_fail "not flushed" cpblk close err
 under err-meta linear "$meta" 0
 ok "a volume without a device"
 
+# An operation that was done when the store failed is done, though it may be undone when
+# that is opened again: nobody has a device of what is gone, or one of two contents.
+cpblk open /dev/mapper/err-meta /dev/mapper/err-data
+cpblk create gone 1M
+dev=$(dev_for gone)
+under err-meta error
+expect_fail "gone is removed, but the store has failed" cpblk remove gone
+[ ! -e "$dev" ] || fail "what was removed has a device"
+expect_fail "not flushed" cpblk close err
+under err-meta linear "$meta" 0
+cpblk open /dev/mapper/err-meta /dev/mapper/err-data
+cpblk create back 1M
+dev=$(dev_for back)
+noise write "$dev" 0 1
+cpblk snap back
+sum=$(noise sum "$dev" 0 1)
+noise write "$dev" 0 1
+generation=$(<"/sys/block/${dev##*/}/cpblk/generation")
+exec 9<"$dev"
+dd if="$dev" of=/dev/null bs=1M status=none
+under err-meta error
+expect_fail "it is restored, but the store has failed" cpblk restore back@v1
+[ "$(noise sum "$dev" 0 1)" = "$sum" ] || fail "it is not restored"
+dd if="$dev" of=/tmp/cached bs=1M status=none
+dd if="$dev" of=/tmp/read bs=1M iflag=direct status=none
+cmp /tmp/cached /tmp/read
+rm /tmp/cached /tmp/read
+[ "$(<"/sys/block/${dev##*/}/cpblk/generation")" != "$generation" ] ||
+	fail "the generation is the one of before"
+exec 9<&-
+expect_fail "not flushed" cpblk close err
+under err-meta linear "$meta" 0
+ok "removed and restored when the store failed"
+
 cpblk open /dev/mapper/err-meta /dev/mapper/err-data
 finish_store err /dev/mapper/err-meta /dev/mapper/err-data
 
