@@ -265,6 +265,13 @@ Test(offline, metadata_image)
 	cr_expect_eq(run("metadata", "save", "meta", "data", "image", NULL), 0);
 	cr_expect_eq(run("metadata", "save", "meta", "data", "image", NULL), 1);
 	says(err, "image exists: with --force it is overwritten");
+	cr_expect_eq(run("metadata", "save", "--force", "meta", "data", "data", NULL), 1);
+	says(err, "data is what the store is on: the image needs a file of its own");
+	cr_expect_eq(run("metadata", "save", "--force", "meta", "data", ".", NULL), 1);
+	says(err, ". is not a file, which an image is written to");
+	cr_expect_eq(run("check", "meta", "data", NULL), 0);
+	cr_expect_eq(run("metadata", "save", "--force", "meta", "data", "image", NULL), 0);
+	cr_expect_neq(access("image.new", F_OK), 0);
 	cr_expect_eq(run("metadata", "load", "image", "meta", NULL), 1);
 	says(err, "meta holds this very store");
 	make("meta", 64 * MIB);

@@ -4,7 +4,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/image.h"
@@ -44,33 +47,81 @@ static int write_file(void *arg, const void *data, size_t size)
 	return 0;
 }
 
+/**
+ * struct image - the file that an image goes to
+ * @path: its name
+ * @fresh: what it is called until all of it is there, or empty: it is a pipe or the like
+ * @fd: it, or -1
+ */
+struct image {
+	const char *path;
+	char fresh[PATH_MAX];
+	int fd;
+};
+
+static bool same_file(const struct stat *st, const char *path)
+{
+	struct stat other;
+
+	return !stat(path, &other) && st->st_dev == other.st_dev &&
+	       st->st_ino == other.st_ino;
+}
+
+/* An image that is there stays until the new one is whole; nothing else is overwritten. */
+static int image_open(struct image *im, char **paths, bool force)
+{
+	struct stat st;
+
+	im->path = paths[2];
+	im->fresh[0] = 0;
+	if (stat(im->path, &st))
+		st.st_mode = S_IFREG;
+	else if (S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode))
+		return refuse("%s is not a file, which an image is written to", im->path);
+	else if (same_file(&st, paths[0]) || same_file(&st, paths[1]))
+		return refuse("%s is what the store is on: the image needs a file of its own",
+			      im->path);
+	else if (!force)
+		return refuse("%s exists: with --force it is overwritten", im->path);
+	if (S_ISREG(st.st_mode) &&
+	    snprintf(im->fresh, PATH_MAX, "%s.new", im->path) >= PATH_MAX)
+		return refuse("the name %s is too long", im->path);
+	im->fd = open(im->fresh[0] ? im->fresh : im->path, O_WRONLY | O_CLOEXEC |
+		      (im->fresh[0] ? O_CREAT | O_EXCL : 0), 0600);
+	if (im->fd < 0)
+		return refuse("cannot write to %s: %s", im->fresh[0] ? im->fresh : im->path,
+			      strerror(errno));
+	return DONE;
+}
+
+static int image_end(struct image *im, int rc)
+{
+	if (!rc && fsync(im->fd) && errno != EINVAL)
+		rc = -errno;
+	if (!rc && im->fresh[0] && rename(im->fresh, im->path))
+		rc = -errno;
+	if (!rc)
+		return DONE;
+	if (im->fresh[0])
+		unlink(im->fresh);
+	return refuse("cannot save the metadata to %s: %s", im->path, strerror(-rc));
+}
+
 static int save(char **paths, bool force)
 {
+	struct image im = { .fd = -1 };
 	struct cpb_image_header h;
 	char bytes[TEXT_MAX];
 	struct idle idle;
 	u64 blocks = 0;
-	int fd = -1, rc = idle_open(&idle, paths[0], paths[1], false);
+	int rc = idle_open(&idle, paths[0], paths[1], false);
 
-	if (rc == DONE) {
-		fd = open(paths[2], O_WRONLY | O_CREAT | O_CLOEXEC |
-			  (force ? O_TRUNC : O_EXCL), 0600);
-		if (fd < 0)
-			rc = errno == EEXIST ?
-				refuse("%s exists: with --force it is overwritten", paths[2]) :
-				refuse("cannot write to %s: %s", paths[2], strerror(errno));
-	}
-	if (rc == DONE) {
-		rc = cpb_image_save(&idle_ops, &idle, idle.meta_blocks,
-				    idle.data_bytes, write_file, &fd, &h, &blocks);
-		if (!rc && fsync(fd) && errno != EINVAL)
-			rc = -errno;
-		if (rc) {
-			rc = refuse("cannot save the metadata to %s: %s", paths[2],
-				    strerror(-rc));
-			unlink(paths[2]);
-		}
-	}
+	if (rc == DONE)
+		rc = image_open(&im, paths, force);
+	if (rc == DONE)
+		rc = image_end(&im, cpb_image_save(&idle_ops, &idle, idle.meta_blocks,
+						   idle.data_bytes, write_file, &im.fd,
+						   &h, &blocks));
 	if (rc == DONE) {
 		printf("%llu blocks, %s of metadata, are in %s\n",
 		       (unsigned long long)blocks,
@@ -79,8 +130,8 @@ static int save(char **paths, bool force)
 			printf("%llu blocks can't be read, and are not in it\n",
 			       (unsigned long long)le64_to_cpu(h.unread));
 	}
-	if (fd >= 0)
-		close(fd);
+	if (im.fd >= 0)
+		close(im.fd);
 	idle_close(&idle);
 	return rc;
 }
