@@ -125,7 +125,6 @@ struct cpblk_alone {
  * @partials: struct cpblk_partial
  * @running: kicks of the engine are heard; RCU
  * @room_state: enum cpblk_space_flags, as told last; level_work
- * @room_shut: no checkpoint can go now, as an operation waits for writes
  * @room_want: chunks that a write has not found all together, or 0
  * @room_round: odd while automatic checkpoints are being deleted
  * @room_deleted: how many were
@@ -175,7 +174,6 @@ struct cpblk_store {
 	unsigned int dirty_ticks;
 	u64 trim_ios;
 	bool running;
-	bool room_shut;
 	u32 room_want;
 	u32 room_state;
 	atomic_t room_round, room_deleted;
@@ -196,6 +194,7 @@ struct cpblk_store {
  * @index: N in cpblkN
  * @removing: it can't be opened any more; gd->open_mutex
  * @noscan: the udev rule keeps scanners off it
+ * @room_shut: an operation waits for its writes, so no checkpoint goes for these
  * @generation: of the volume
  * @id: of the volume or checkpoint
  * @volume_id: of the volume; of a checkpoint, the one it was made on
@@ -214,7 +213,7 @@ struct cpblk_disk {
 	struct gendisk *gd;
 	struct cpblk_gate gate;
 	int index;
-	bool removing, noscan;
+	bool removing, noscan, room_shut;
 	u64 generation;
 	u64 id, volume_id;
 	char volume_name[CPB_NAME_LEN], point_name[CPB_NAME_LEN];
@@ -324,12 +323,12 @@ void cpblk_reclaim_get(struct cpblk_store *s, struct cpblk_reclaim *r);
 
 /* ---- room.c: full devices ---- */
 
-void cpblk_room_shut(struct cpblk_store *s, bool shut);
+void cpblk_room_shut(struct cpblk_disk *d, bool shut);
 void cpblk_room_more(struct cpblk_store *s);
 void cpblk_room_init(struct cpblk_store *s);
 void cpblk_room_stop(struct cpblk_store *s);
 u32 cpblk_room_state(struct cpblk_store *s, const struct cpb_status *st);
-int cpblk_reserve_wait(struct cpblk_store *s, u64 chunks, u64 holes,
+int cpblk_reserve_wait(struct cpblk_disk *d, u64 chunks, u64 holes,
 		       struct cpb_reserve *r);
 int cpblk_grow(struct cpblk_store *s, char *why);
 

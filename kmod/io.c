@@ -619,7 +619,7 @@ static int write_sparse(struct cpblk_io *io)
 	int ret = 0;
 
 	need = chunks - find_zeroes(io, chunks, zero);
-	ret = cpblk_reserve_wait(io->disk->store, need, chunks - need, &r);
+	ret = cpblk_reserve_wait(io->disk, need, chunks - need, &r);
 	if (ret)
 		return ret;
 	for (i = 0; i < chunks && !ret; i += nr) {
@@ -675,7 +675,7 @@ static void write_work(struct work_struct *work)
 	int ret;
 
 	io->nowait = false;
-	ret = cpblk_reserve_wait(io->disk->store, part_chunks(io), 0, &r);
+	ret = cpblk_reserve_wait(io->disk, part_chunks(io), 0, &r);
 	if (ret) {
 		io_fail(io, errno_to_blk_status(ret));
 		io_put(io);
@@ -736,7 +736,7 @@ static void unmap_work(struct work_struct *work)
 	io->nowait = false;
 	/* For all, before anything is changed, unless it is that much, or a hint. */
 	if (reserve)
-		ret = cpblk_reserve_wait(io->disk->store, head + tail, whole ? holes : 0,
+		ret = cpblk_reserve_wait(io->disk, head + tail, whole ? holes : 0,
 					 &r);
 	if (ret)
 		goto out;

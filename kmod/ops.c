@@ -854,11 +854,13 @@ static int restore(struct cpblk_store *s, struct cpblk_restore *r, struct room *
 	unsigned int i;
 	int ret;
 
-	cpblk_room_shut(s, true);
+	for (i = 0; i < r->nr; i++)
+		cpblk_room_shut(v[i].d, true);
 	for (i = 0; i < r->nr; i++)
 		cpblk_disk_sync(v[i].d);
 	ret = switch_roots(s, r, v, m->volumes, m->points, m->ids, why);
-	cpblk_room_shut(s, false);
+	for (i = 0; i < r->nr; i++)
+		cpblk_room_shut(v[i].d, false);
 	if (!r->switched)
 		return ret;
 	if (ret)

@@ -214,28 +214,29 @@ static void room_work(struct work_struct *work)
 }
 
 /* A round that begins after this has ended: did it delete anything? */
-static bool make_room(struct cpblk_store *s)
+static bool make_room(struct cpblk_disk *d)
 {
+	struct cpblk_store *s = d->store;
 	int deleted = atomic_read(&s->room_deleted);
 	int until = (atomic_read(&s->room_round) + 3) & ~1;
 
 	/* It is odd while there is one. */
 	queue_work(s->reap_wq, &s->room_work);
 	wait_event_timeout(s->room_wait, atomic_read(&s->room_round) - until >= 0 ||
-			   READ_ONCE(s->room_shut), PATIENCE);
+			   READ_ONCE(d->room_shut), PATIENCE);
 	return atomic_read(&s->room_deleted) != deleted;
 }
 
 /**
- * cpblk_room_shut() - nothing is going to be deleted for writes, or is again
- * @s: the store; op is held
- * @shut: by an operation that waits for writes, which would wait for op in turn
+ * cpblk_room_shut() - a disk's writes don't wait for checkpoints to go, or do again
+ * @d: the disk; store->op is held
+ * @shut: by an operation that waits for these writes, and they would for op
  */
-void cpblk_room_shut(struct cpblk_store *s, bool shut)
+void cpblk_room_shut(struct cpblk_disk *d, bool shut)
 {
-	WRITE_ONCE(s->room_shut, shut);
+	WRITE_ONCE(d->room_shut, shut);
 	if (shut)
-		wake_up_all(&s->room_wait);
+		wake_up_all(&d->store->room_wait);
 }
 
 /** cpblk_room_more() - there may be more that can be deleted; op is held */
@@ -255,21 +256,22 @@ static void want_room(struct cpblk_store *s, u32 chunks)
 
 /**
  * cpblk_reserve_wait() - cpb_reserve_wait(), and automatic checkpoints make room
- * @s: the store
+ * @d: the disk that is written to
  * @chunks: chunks wanted
  * @holes: chunks that are going to be holes
  * @r: filled in
  *
  * A worker of write_wq. Return: 0, -ENOSPC, or another error.
  */
-int cpblk_reserve_wait(struct cpblk_store *s, u64 chunks, u64 holes,
+int cpblk_reserve_wait(struct cpblk_disk *d, u64 chunks, u64 holes,
 		       struct cpb_reserve *r)
 {
+	struct cpblk_store *s = d->store;
 	int ret = cpb_reserve_wait(s->engine, chunks, holes, r);
 
 	while (ret == -ENOSPC) {
 		want_room(s, chunks);
-		if (!cpb_option(s->engine, CPB_OPTION_AUTO_DELETE) || !make_room(s))
+		if (!cpb_option(s->engine, CPB_OPTION_AUTO_DELETE) || !make_room(d))
 			break;
 		ret = cpb_reserve_wait(s->engine, chunks, holes, r);
 	}
