@@ -165,7 +165,7 @@ cpblk open "$meta" /dev/mapper/two-data
 cpblk create vm 2M
 dev=$(dev_for vm)
 noise write "$dev" 0 1
-printf 'the last of it %.0s' {1..300} | head -c 4096 |
+printf 'the last of it! %.0s' {1..256} |
 	dd of="$dev" bs=4k seek=256 count=1 iflag=fullblock oflag=direct status=none
 bytes=$(((1 << 20) + 4096))
 [ "$(scattered "$dev" $bytes)" = $bytes ] || fail "a whole read is not one"
