@@ -16,16 +16,16 @@
  *               waits for
  *   partial_wq  rounds of partial.c: for commit_wq
  *   end_wq      write completions that lack metadata: for commit_wq
- *   reap_wq     reclaiming, what room.c does: for commit_wq, store->op; rests
- *               for some milliseconds between two steps (pace.c); discards: for
- *               the data device only
+ *   reap_wq     reclaiming; rests for some milliseconds between two steps
+ *               (pace.c); what room.c does: for commit_wq, store->op, and reads
+ *               that have begun; discards: for the data device only
  *   commit_wq   transactions, and what they need: for the devices only
  *
- * Nobody waits for read_wq, write_wq or flush_wq, and for reap_wq writes do so
- * that find no space, for a limited time: for room.c, and for discards that the
- * data device has already. Completions of the
- * data device wait for nobody. The ios' mempool is waited for in submit_bio()
- * alone.
+ * Nobody waits for write_wq or flush_wq. Who looks for space waits for reads that
+ * have begun, so for read_wq and partial_wq, and neither waits for space. For
+ * reap_wq writes do so that find no space, for a limited time: for room.c, and for
+ * discards that the data device has already. Completions of the data device wait for
+ * nobody. The ios' mempool is waited for in submit_bio() alone.
  */
 #include <linux/part_stat.h>
 

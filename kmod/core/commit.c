@@ -61,8 +61,8 @@ bool cpb_dirty(struct cpb_store *s)
 	struct cpb_txn *t = &s->txns[READ_ONCE(s->txn) & 1];
 
 	return READ_ONCE(t->nr_dirty) || READ_ONCE(t->blocks.words) ||
-	       READ_ONCE(t->unwritten.words) || READ_ONCE(s->slots.nr_dirty) || READ_ONCE(s->nr_runs) ||
-	       READ_ONCE(s->nr_dead) || READ_ONCE(s->super_changed);
+	       READ_ONCE(t->unwritten.words) || READ_ONCE(s->slots.nr_dirty) ||
+	       READ_ONCE(s->nr_runs) || READ_ONCE(s->nr_dead) || READ_ONCE(s->super_changed);
 }
 
 static void copies_free(struct list_head *objects)

@@ -218,7 +218,7 @@ struct cpb_point {
 	unsigned int nr_children, pins;
 	struct cpb_deadset *dead;
 	u64 cursor, keep;		/* CPB_POINT_REAP */
-	u64 apart, apart_txn;		/* head: the parent's epoch before it was joined in a txn */
+	u64 apart, apart_txn;		/* head: epoch of its parent that was joined with it in a txn */
 	bool sweep_all;			/* hidden: compare whole lists; meta */
 	bool bare;			/* hidden: so is all before it; lists and the tree lock */
 	u64 sweep[3];			/* where that goes on; meta */

@@ -130,18 +130,24 @@ ok "removed and restored when the store failed"
 cpblk open /dev/mapper/err-meta /dev/mapper/err-data
 finish_store err /dev/mapper/err-meta /dev/mapper/err-data
 
+# sliced NAME [CACHE_MB]: a store on a slice, NAME-data, with a volume of 2 MiB
+sliced()
+{
+	make_null_blk "$1-meta" 16
+	meta=$REPLY
+	make_null_blk "$1-disk" 16 "${@:2}"
+	data=$REPLY
+	slice "$1-data" "$data"
+	cpblk format "$1" "$meta" "/dev/mapper/$1-data"
+	cpblk open "$meta" "/dev/mapper/$1-data"
+	cpblk create vm 2M
+	dev=$(dev_for vm)
+}
+
 # After a write that failed a flush asks the device, although nothing was written
 # since the last one: filesystems count on that. It fails before anything is written
 # if what it merges into can't be read.
-make_null_blk part-meta 16
-meta=$REPLY
-make_null_blk part-disk 16 1
-data=$REPLY
-slice part-data "$data"
-cpblk format part "$meta" /dev/mapper/part-data
-cpblk open "$meta" /dev/mapper/part-data
-cpblk create vm 1M
-dev=$(dev_for vm)
+sliced part 1
 dd if=/dev/urandom of="$dev" bs=4k count=1 oflag=direct conv=fsync status=none
 sync "$dev"
 under part-data flakey "$data" 0 0 100
@@ -155,15 +161,7 @@ finish_store part "$meta" /dev/mapper/part-data
 
 # One read that is two of the disk's: the second one fails at once, and the first is
 # slow and ends well. The block layer keeps the error where that one's state is.
-make_null_blk two-meta 16
-meta=$REPLY
-make_null_blk two-disk 16
-data=$REPLY
-slice two-data "$data"
-cpblk format two "$meta" /dev/mapper/two-data
-cpblk open "$meta" /dev/mapper/two-data
-cpblk create vm 2M
-dev=$(dev_for vm)
+sliced two
 noise write "$dev" 0 1
 printf 'the last of it! %.0s' {1..256} |
 	dd of="$dev" bs=4k seek=256 count=1 iflag=fullblock oflag=direct status=none
