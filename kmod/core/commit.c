@@ -406,8 +406,7 @@ out:
 
 /* ---- The end of it ---- */
 
-static void finish(struct cpb_store *s, struct cut *c,
-		   const struct cpb_log_place *tail, struct cpb_gen *fresh)
+static void finish(struct cpb_store *s, struct cut *c, const struct cpb_log_place *tail)
 {
 	struct cpb_txn *t = c->t;
 	struct cpb_node *n, *next;
@@ -417,7 +416,7 @@ static void finish(struct cpb_store *s, struct cut *c,
 		cpb_node_clean(s, n);
 	cpb_blocks_release(s, &t->blocks);
 	cpb_blocks_release(s, &t->unwritten);
-	cpb_gen_turn(s, fresh, &t->freed);
+	cpb_gen_turn(s, &t->freed);
 	s->durable_txn = t->id;
 	s->nr_commits++;
 	cpb_space_moved(s);
@@ -430,7 +429,6 @@ int cpb_commit_locked(struct cpb_store *s)
 {
 	struct cpb_disk_super *sb;
 	struct cpb_log_place tail;
-	struct cpb_gen *fresh;
 	struct cut c;
 	int err;
 
@@ -438,9 +436,9 @@ int cpb_commit_locked(struct cpb_store *s)
 		return -EROFS;
 	if (!cpb_dirty(s))
 		return 0;
-	fresh = cpb_gen_new(s);
-	if (!fresh)
-		return -ENOMEM;
+	err = cpb_gen_prepare(s);
+	if (err)
+		return err;
 	sb = port_alloc_block();
 
 	port_mutex_lock(&s->meta);
@@ -448,7 +446,6 @@ int cpb_commit_locked(struct cpb_store *s)
 	if (s->broken) {
 		port_mutex_unlock(&s->meta);
 		port_free_block(sb);
-		cpb_gen_free(fresh);
 		return -EROFS;
 	}
 	cpb_space_moved(s);
@@ -481,13 +478,10 @@ int cpb_commit_locked(struct cpb_store *s)
 		err = make_durable(s, sb, c.t->id);
 	}
 	port_free_block(sb);
-	if (err) {
-		/* Nothing of it is durable, or counts: the store is read-only. */
-		cpb_gen_free(fresh);
-		return err;
-	}
-	finish(s, &c, &tail, fresh);
-	return 0;
+	/* If not, nothing of it is durable, or counts: the store is read-only. */
+	if (!err)
+		finish(s, &c, &tail);
+	return err;
 }
 
 int cpb_commit(struct cpb_store *s)

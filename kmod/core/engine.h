@@ -387,6 +387,7 @@ struct cpb_space {
 	struct cpb_cpu *cpu;
 	unsigned int ncpus;
 	struct cpb_gen *gen;	/* current; RCU */
+	struct cpb_gen *fresh;	/* the next, or NULL; commit */
 	struct list_head gens;	/* oldest first; lock */
 	u64 turns, drains;	/* generations that came, and went; lock */
 	port_wait_t wait;
@@ -763,9 +764,8 @@ int cpb_space_apply(struct cpb_store *s, struct cpb_txn *t);
 int cpb_space_load(struct cpb_store *s);
 void cpb_chunks_turn(struct cpb_space *sp, const struct cpb_run *run, bool busy);
 void cpb_space_moved(struct cpb_store *s);
-struct cpb_gen *cpb_gen_new(struct cpb_store *s);
-void cpb_gen_free(struct cpb_gen *g);
-void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh, struct cpb_buf *freed);
+int cpb_gen_prepare(struct cpb_store *s);
+void cpb_gen_turn(struct cpb_store *s, struct cpb_buf *freed);
 
 /* ---- trim.c: discards ---- */
 

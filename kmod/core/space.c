@@ -774,8 +774,7 @@ static void gen_drain(port_ref_t *ref)
 	port_unlock(&s->space.lock, flags);
 }
 
-/** cpb_gen_new() - a generation to turn to, or NULL  [sleeps] */
-struct cpb_gen *cpb_gen_new(struct cpb_store *s)
+static struct cpb_gen *gen_new(struct cpb_store *s)
 {
 	struct cpb_gen *g = port_alloc(sizeof(*g));
 
@@ -795,26 +794,30 @@ static void free_gen(port_rcu_t *rcu)
 	port_free(container_of(rcu, struct cpb_gen, rcu));
 }
 
-/** cpb_gen_free() - of one that was not turned to  [sleeps] */
-void cpb_gen_free(struct cpb_gen *g)
+/**
+ * cpb_gen_prepare() - have a generation to turn to  [sleeps]
+ * @s: the store; the commit lock is held
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cpb_gen_prepare(struct cpb_store *s)
 {
-	/* It drains without anyone: by itself, or after a grace period. */
-	port_ref_kill(&g->ref);
-	port_wait_event(&g->s->space.wait, READ_ONCE(g->drained));
-	port_ref_exit(&g->ref);
-	port_free(g);
+	struct cpb_space *sp = &s->space;
+
+	if (!sp->fresh)
+		sp->fresh = gen_new(s);
+	return sp->fresh ? 0 : -ENOMEM;
 }
 
 /**
- * cpb_gen_turn() - from now on reads belong to @fresh
- * @s: the store
- * @fresh: the new generation
+ * cpb_gen_turn() - from now on reads belong to the generation prepared  [sleeps]
+ * @s: the store; the commit lock is held
  * @freed: runs to release when those that belong to older ones have ended
  */
-void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh,
-		  struct cpb_buf *freed)
+void cpb_gen_turn(struct cpb_store *s, struct cpb_buf *freed)
 {
 	struct cpb_space *sp = &s->space;
+	struct cpb_gen *fresh = sp->fresh;
 	unsigned long flags = port_lock(&sp->lock);
 	struct cpb_gen *old = sp->gen;
 
@@ -825,6 +828,8 @@ void cpb_gen_turn(struct cpb_store *s, struct cpb_gen *fresh,
 	smp_store_release(&sp->gen, fresh);
 	port_unlock(&sp->lock, flags);
 	port_ref_kill(&old->ref);
+	/* Ahead of time, so that a FLUSH does not fail for want of memory. */
+	sp->fresh = gen_new(s);
 }
 
 struct cpb_gen *cpb_read_begin(struct cpb_store *s)
@@ -926,8 +931,8 @@ int cpb_space_init(struct cpb_store *s, unsigned int ncpus)
 	for (i = 0; i < ncpus; i++)
 		port_lock_init(&sp->cpu[i].lock);
 	sp->busy = sp->used;
-	sp->gen = cpb_gen_new(s);
-	if (!sp->gen)
+	sp->gen = gen_new(s);
+	if (!sp->gen || cpb_gen_prepare(s))
 		return -ENOMEM;
 	list_add_tail(&sp->gen->list, &sp->gens);
 	return check_used(s);
@@ -936,16 +941,23 @@ int cpb_space_init(struct cpb_store *s, unsigned int ncpus)
 void cpb_space_exit(struct cpb_store *s)
 {
 	struct cpb_space *sp = &s->space;
-	struct cpb_gen *g = sp->gen;
+	struct cpb_gen *g = sp->gen, *fresh = sp->fresh;
 	u64 i;
 
 	if (g) {
 		/* No read is left, so that all drain at once, or by RCU, but in any order. */
 		cpb_release_wait(s);
 		port_ref_kill(&g->ref);
+		if (fresh)
+			port_ref_kill(&fresh->ref);
 		port_wait_event(&sp->wait, READ_ONCE(g->drained));
+		port_wait_event(&sp->wait, !fresh || READ_ONCE(fresh->drained));
 		sp->gen = NULL;
 		cpb_release(s);
+	}
+	if (fresh) {
+		port_ref_exit(&fresh->ref);
+		port_free(fresh);
 	}
 	for (i = 0; sp->group && i < sp->nr_groups; i++) {
 		if (sp->group[i].busy)

@@ -296,6 +296,27 @@ Test(errors, memory)
 	end(&r);
 }
 
+/* What a transaction needs was there before, if there was memory after the last one. */
+Test(errors, memory_for_a_commit)
+{
+	unsigned int i;
+	struct run r;
+
+	begin(&r);
+	for (i = 0; i < 60; i++) {
+		cr_assert_eq(step(&r, i), 0);
+		port_alloc_budget = 0;
+		cr_assert_eq(cpb_commit(r.s), 0, "step %u", i);
+		port_alloc_budget = -1;
+		cr_assert_eq(write_some(&r, i, 1), 0);
+		cr_assert_eq(cpb_commit(r.s), 0);
+	}
+	cr_assert_eq(holds(&r, r.now), 1);
+	sim_idle(r.s);
+	sim_check(r.s);
+	end(&r);
+}
+
 /* A flush with nothing to do asks the device all the same after a failed write. */
 Test(errors, flush_after_failed_write)
 {
