@@ -928,9 +928,14 @@ int cpblk_sync(struct cpblk_store *s, bool reclaim, char *why)
 	do {
 		while (more > 0) {
 			more = cpb_reap(s->engine);
+			/* -EINTR would be answered later: see cpblk_hook_ask(). */
 			if (more > 0 && signal_pending(current))
-				/* -EINTR would be answered later: see cpblk_hook_ask(). */
 				return cpblk_refuse(why, -ECANCELED, "interrupted");
+			/* Closing waits for this, with the disks shut. */
+			if (more > 0 && rwsem_is_contended(&s->alive))
+				return cpblk_refuse(why, -ECANCELED,
+						    "store %s is being closed; the rest is reclaimed when it is open again",
+						    s->name);
 		}
 		if (more < 0)
 			return cpblk_refuse(why, more,

@@ -6,7 +6,7 @@
 #
 # kmemleak: no
 # timeout: 120
-# modules: null_blk loop ext4
+# modules: null_blk loop ext4 dm-mod dm-delay
 # programs: stomp
 
 . "${0%/*}/lib.sh"
@@ -91,3 +91,39 @@ expect_fail "size" cpblk create toobig 1E
 ok "64 TiB in a file of 128 MiB"
 finish_store files $meta $data
 rm -f /tmp/one.* /tmp/two.*
+
+# Closed while somebody waits for all to be reclaimed, which takes long with slow reads.
+slow()
+{
+	dmsetup load slow --table "0 $sectors delay $meta 0 $1 $meta 0 0"
+	dmsetup suspend --nolockfs slow
+	dmsetup resume slow
+}
+
+make_null_blk slow-meta 64
+meta=$REPLY sectors=$(blockdev --getsz "$REPLY")
+make_null_blk slow-data 256
+data=$REPLY
+dmsetup create slow --table "0 $sectors delay $meta 0 0"
+at_exit dmsetup remove --retry slow
+cpblk format slow /dev/mapper/slow "$data"
+cpblk open /dev/mapper/slow "$data"
+size=$(by_speed 64M 16M)
+cpblk create big "$size"
+fio --name=scatter --filename="$(dev_for big)" --ioengine=libaio --iodepth=32 \
+	--direct=1 --rw=randwrite --bs=4k --size="$size" --output=/dev/null
+cpblk snap big
+blkdiscard "$(dev_for big)"
+cpblk close
+slow "$(by_speed 100 400)"
+cpblk open /dev/mapper/slow "$data"
+cpblk rm big@v1
+cpblk sync --reclaim >/tmp/said 2>&1 &
+sleep 0.5
+cpblk close
+! wait $! || fail "all was reclaimed before it was closed"
+cat /tmp/said
+grep -q "being closed" /tmp/said || fail "another reason is given"
+slow 0
+cpblk open /dev/mapper/slow "$data"
+finish_store slow /dev/mapper/slow "$data"
