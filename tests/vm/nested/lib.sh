@@ -11,6 +11,12 @@ declare -A GUEST_PID
 # Whose processor can do it runs them itself, an emulated one too; that is many
 # times quicker than to emulate an emulator.
 modprobe kvm-amd 2>/dev/null || modprobe kvm-intel 2>/dev/null || true
+# From here on no code of the kernel is patched for a guest: see kvmhold.c.
+if [ -e /dev/kvm ]; then
+	kvmhold >/tmp/kvmhold &
+	at_exit kill $!
+	wait_for 10 grep -q '^holding' /tmp/kvmhold
+fi
 
 # guest_start [-b] NAME DISK...: its disks are /dev/vda and on, the first one with its
 # root filesystem; -b: a bare machine, whose firmware finds nothing to boot. $GUESTS/NAME has log, what it says, and events, what QEMU does;

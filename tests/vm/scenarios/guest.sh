@@ -4,16 +4,11 @@
 # Virtual machines: QEMU runs here, and its guests live on disks of cpblk. What
 # they were told is durable is in checkpoints, restores and forks of their disks.
 #
-# A machine of its own, as it may die: emulated, its kernel was once seen to run into a
-# breakpoint that it had just taken out of its code, and KVM has it patch code each time
-# a guest is reset. With one processor it would not, but then nothing gets in between two
-# checkpoints that are taken apart.
-#
 # timeout: 240
 # boot: own
 # kernels: 6.1 6.12
 # modules: null_blk
-# programs: guestdisk qmpfault
+# programs: guestdisk kvmhold qmpfault
 # nested: yes
 
 . "${0%/*}/lib.sh"
