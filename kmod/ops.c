@@ -913,6 +913,24 @@ int cpblk_restore(struct cpblk_store *s, struct cpblk_restore *r, char *why)
 
 /* ---- Write-back ---- */
 
+/* One step. Return: 1 there is more, 0 not for now, or a negative error. */
+static int reclaim_step(struct cpblk_store *s, char *why)
+{
+	int more = cpb_reap(s->engine);
+
+	if (more < 0)
+		return cpblk_refuse(why, more, "reclaiming failed (error %d)", -more);
+	/* -EINTR would be answered later: see cpblk_hook_ask(). */
+	if (more && signal_pending(current))
+		return cpblk_refuse(why, -ECANCELED, "interrupted");
+	/* Closing waits for this, with the disks shut. */
+	if (more && rwsem_is_contended(&s->alive))
+		return cpblk_refuse(why, -ECANCELED,
+				    "store %s is being closed; the rest is reclaimed when it is open again",
+				    s->name);
+	return more;
+}
+
 /**
  * cpblk_sync() - write the trees back
  * @s: the store
@@ -926,27 +944,17 @@ int cpblk_sync(struct cpblk_store *s, bool reclaim, char *why)
 	int ret, more = reclaim;
 
 	do {
-		while (more > 0) {
-			more = cpb_reap(s->engine);
-			/* -EINTR would be answered later: see cpblk_hook_ask(). */
-			if (more > 0 && signal_pending(current))
-				return cpblk_refuse(why, -ECANCELED, "interrupted");
-			/* Closing waits for this, with the disks shut. */
-			if (more > 0 && rwsem_is_contended(&s->alive))
-				return cpblk_refuse(why, -ECANCELED,
-						    "store %s is being closed; the rest is reclaimed when it is open again",
-						    s->name);
-		}
+		while (more > 0)
+			more = reclaim_step(s, why);
 		if (more < 0)
-			return cpblk_refuse(why, more,
-					    "reclaiming failed (error %d)", -more);
+			return more;
 		ret = cpb_commit(s->engine);
 		if (ret)
 			return cpblk_refuse(why, ret,
 					    "writing back failed (error %d)", -ret);
 		/* What the transaction let go of may be the next one's work. */
 		if (reclaim)
-			more = cpb_reap(s->engine);
-	} while (more);
-	return 0;
+			more = reclaim_step(s, why);
+	} while (more > 0);
+	return more;
 }

@@ -932,10 +932,10 @@ int cpb_space_init(struct cpb_store *s, unsigned int ncpus)
 		port_lock_init(&sp->cpu[i].lock);
 	sp->busy = sp->used;
 	sp->gen = gen_new(s);
-	if (!sp->gen || cpb_gen_prepare(s))
+	if (!sp->gen)
 		return -ENOMEM;
 	list_add_tail(&sp->gen->list, &sp->gens);
-	return check_used(s);
+	return cpb_gen_prepare(s) ?: check_used(s);
 }
 
 void cpb_space_exit(struct cpb_store *s)

@@ -11,10 +11,11 @@ declare -A GUEST_PID
 # Whose processor can do it runs them itself, an emulated one too; that is many
 # times quicker than to emulate an emulator.
 modprobe kvm-amd 2>/dev/null || modprobe kvm-intel 2>/dev/null || true
-# From here on no code of the kernel is patched for a guest: see kvmhold.c.
+# From here on no code of the kernel is patched for a guest, up to the end of the machine:
+# see kvmhold.c.
 if [ -e /dev/kvm ]; then
 	kvmhold >/tmp/kvmhold &
-	at_exit kill $!
+	disown
 	wait_for 10 grep -q '^holding' /tmp/kvmhold
 fi
 

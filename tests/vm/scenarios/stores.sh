@@ -119,7 +119,7 @@ slow "$(by_speed 100 400)"
 cpblk open /dev/mapper/slow "$data"
 cpblk rm big@v1
 cpblk sync --reclaim >/tmp/said 2>&1 &
-sleep 0.5
+wait_for 20 grep -q cpblk_sync "/proc/$!/stack"
 cpblk close
 ! wait $! || fail "all was reclaimed before it was closed"
 cat /tmp/said
