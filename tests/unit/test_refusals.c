@@ -11,6 +11,9 @@
 #define CHUNKS	4096
 #define SIZE	(100ULL << CPB_CHUNK_SHIFT_MIN)
 
+/* Of the address sanitizer, whose header is not everywhere. */
+size_t __sanitizer_get_current_allocated_bytes(void);
+
 static const u8 uuid[CPB_UUID_LEN] = "uuid";
 static char why[CPB_ERROR_LEN];
 
@@ -168,12 +171,17 @@ Test(refusals, opening)
 	refused(try_open(d, BLOCKS, bytes, 0), -EINVAL, "read-only");
 	cr_assert_eq(try_open(d, BLOCKS, bytes, CPB_OPEN_READONLY), 0);
 	change_super(d, offsetof(struct cpb_disk_super, ro_compat), 0);
-	/* Memory that ends anywhere. */
+	/* Memory that ends anywhere, and all of what was there is given back. */
 	for (n = 0, err = -ENOMEM; err; n++) {
+		size_t bytes_before = __sanitizer_get_current_allocated_bytes();
+
 		port_alloc_budget = n;
 		why[0] = 0;
 		err = try_open(d, BLOCKS, bytes, 0);
 		port_alloc_budget = -1;
+		port_rcu_barrier();
+		cr_assert_eq(__sanitizer_get_current_allocated_bytes(), bytes_before,
+			     "%d after %ld leaks", err, n);
 		cr_assert(!err || (err == -ENOMEM && why[0]), "%d after %ld: %s", err, n, why);
 	}
 	cr_assert_gt(n, 5);

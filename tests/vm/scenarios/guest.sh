@@ -4,6 +4,8 @@
 # Virtual machines: QEMU runs here, and its guests live on disks of cpblk. What
 # they were told is durable is in checkpoints, restores and forks of their disks.
 #
+# A machine of its own, as what spares the kernel being patched stays until its end.
+#
 # timeout: 240
 # boot: own
 # kernels: 6.1 6.12
