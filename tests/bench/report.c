@@ -7,8 +7,8 @@
  * SAMPLES has the lines that tests/bench/vm/bench.sh says: EXPECT ROW PEER COUNT,
  * SAMPLE ROW PEER ROUND VALUE. A row's value is the median of its samples. A ratio of
  * rates is the median of the rounds' ratios, since what is compared was measured at
- * nearly the same time there; one of times is that of medians. PREFIX.dat and
- * PREFIX-ops.dat are for tests/bench/plot.
+ * nearly the same time there; one of times, or of rows that were not measured equally
+ * often, is that of medians. PREFIX.dat and PREFIX-ops.dat are for tests/bench/plot.
  *
  * Fails if a sample is missing that was expected. A bar that is missed is said,
  * and does not fail: on a busy machine that may be the machine.
@@ -230,7 +230,7 @@ static bool is_time(const char *name)
 	       !strncmp(name, "forks.", 6);
 }
 
-/* The median of the rounds' ratios; false: not all rounds have both. */
+/* The median of the rounds' ratios; false: not all rounds have both, or both are times. */
 static bool ratio_of_rounds(const struct figure *f, double *value)
 {
 	const struct row *r = find_row(f->row, f->peer), *to = find_row(f->to_row, f->to_peer);

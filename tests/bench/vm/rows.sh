@@ -10,6 +10,31 @@
 # Once through a fresh volume is soon done, and not the same twice: so often a round.
 PASSES=3
 
+# Rates that a bar compares, on ram: PHASE JOB PEER. The speed of an emulated
+# machine changes by a factor of two from one second to the next with what its
+# neighbours leave it of the cache, so these are measured RACES times more, briefly
+# and one right after the other. In sequence first, while the volume is fresh.
+RACED_FRESH=(
+	"fresh seqwrite linear"
+	"fresh seqwrite cpblk"
+	"fresh seqread linear"
+	"fresh seqread cpblk"
+)
+RACED=(
+	"before randwrite linear"
+	"before randwrite cpblk"
+	"after randwrite cpblk"
+	"5hz randwrite cpblk"
+	"before randread linear"
+	"before randread cpblk"
+	"before fsync1 raw"
+	"before fsync1 cpblk"
+	"after fsync1 cpblk"
+)
+
+# No two runs of fio choose the same places.
+SEED=0
+
 # wanted NAME: was it asked for?
 wanted()
 {
@@ -57,7 +82,7 @@ name_of()
 # args_of JOB: sets ARGS
 args_of()
 {
-	ARGS=(--time_based --runtime="${RUNTIME}s" --norandommap --bs=4k --iodepth=32)
+	ARGS=(--time_based --runtime="$TIME" --norandommap --bs=4k --iodepth=32)
 	case $1 in
 	randread)	ARGS+=(--rw=randread) ;;
 	randwrite)	ARGS+=(--rw=randwrite) ;;
@@ -67,7 +92,7 @@ args_of()
 	fsync1)		ARGS+=(--rw=randwrite --iodepth=1 --fsync=1) ;;
 	fsync16)	ARGS+=(--rw=randwrite --iodepth=1 --fsync=1 --numjobs=16) ;;
 	# Each place once: what is written twice is not fresh.
-	firstwrite)	ARGS=(--runtime="${RUNTIME}s" --bs=4k --iodepth=32 --rw=randwrite) ;;
+	firstwrite)	ARGS=(--runtime="$TIME" --bs=4k --iodepth=32 --rw=randwrite) ;;
 	seqwrite)	ARGS=(--bs=128k --iodepth=32 --rw=write) ;;
 	seqread)	ARGS+=(--rw=read --bs=128k) ;;
 	esac
@@ -101,7 +126,7 @@ io()
 	flushes=$FLUSHES bytes=$BYTES metabytes=$METABYTES
 	fio --name=bench --filename="$DISK" --eta=never --direct=1 --ioengine=io_uring \
 		--group_reporting --output-format=terse --terse-version=3 \
-		--output=/tmp/fio.out "${ARGS[@]}"
+		--randseed=$((++SEED)) --output=/tmp/fio.out "${ARGS[@]}"
 	count
 	IFS=';' read -ra fields < <(grep '^3;' /tmp/fio.out)
 	case $1 in
@@ -180,24 +205,62 @@ each()
 }
 
 # io_round: what is compared comes close together, as the machine may be slower for
-# a while; what needs a fresh volume comes first
+# a while; what needs a fresh volume comes first, and what is read at random was
+# written at random, so that there is a map to look it up in
 io_round()
 {
-	local phase job pass
+	local phase job pass TIME=${RUNTIME}s
 
 	each fresh firstwrite
 	for ((pass = 0; pass < PASSES; pass++)); do
 		each fresh seqwrite
 	done
 	each fresh seqread
-	for job in randread randwrite mixed seqreadold seqwriteold fsync1 fsync16; do
+	for job in randwrite randread mixed seqreadold seqwriteold fsync1 fsync16; do
 		for phase in before after 5hz; do
 			each $phase $job
 		done
 	done
 }
 
-# expect_io: what the rounds will measure
+# race WHAT...: each of these once
+race()
+{
+	local what phase job peer TIME=500ms
+
+	for what; do
+		read -r phase job peer <<<"$what"
+		! wanted "$job" || one "$phase" "$job" "$peer"
+	done
+}
+
+races()
+{
+	local i
+
+	for ((i = 1; i <= RACES; i++)); do
+		ROUND=$((ROUNDS + i))
+		race "${RACED_FRESH[@]}"
+	done
+	for ((i = 1; i <= RACES; i++)); do
+		ROUND=$((ROUNDS + i))
+		race "${RACED[@]}"
+	done
+}
+
+# raced PHASE JOB PEER: sets COUNT, how often
+raced()
+{
+	local what
+
+	COUNT=0
+	[ "$DEVICE" = ram ] || return 0
+	for what in "${RACED_FRESH[@]}" "${RACED[@]}"; do
+		[ "$what" != "$*" ] || COUNT=$RACES
+	done
+}
+
+# expect_io: what the rounds and races will measure
 expect_io()
 {
 	local phase peer job count
@@ -208,9 +271,10 @@ expect_io()
 				jobs_of "$DEVICE" "$peer" $phase
 				for job in "${JOBS[@]}"; do
 					name_of "$job" $phase
+					raced $phase "$job" "$peer"
 					count=$ROUNDS
 					[ "$job" != seqwrite ] || count=$((ROUNDS * PASSES))
-					tell "EXPECT $ROW $peer $count"
+					tell "EXPECT $ROW $peer $((count + COUNT))"
 				done
 			done
 		done
