@@ -98,6 +98,8 @@ ok "a volume without a device"
 cpblk open /dev/mapper/err-meta /dev/mapper/err-data
 cpblk create gone 1M
 dev=$(dev_for gone)
+# Nothing is left to do in the background, which would fail first.
+cpblk sync --reclaim err
 under err-meta error
 expect_fail "gone is removed, but the store has failed" cpblk remove gone
 [ ! -e "$dev" ] || fail "what was removed has a device"
@@ -113,6 +115,7 @@ noise write "$dev" 0 1
 generation=$(<"/sys/block/${dev##*/}/cpblk/generation")
 exec 9<"$dev"
 dd if="$dev" of=/dev/null bs=1M status=none
+cpblk sync --reclaim err
 under err-meta error
 expect_fail "it is restored, but the store has failed" cpblk restore back@v1
 [ "$(noise sum "$dev" 0 1)" = "$sum" ] || fail "it is not restored"
