@@ -345,7 +345,13 @@ static int dump_end(struct sk_buff *skb, struct netlink_callback *cb, void *head
 	return -EMSGSIZE;
 }
 
-/* @fn puts what it has of a store from place->id on; -EMSGSIZE: full. */
+/* Who reads a list while it changes is told. */
+static void look(struct netlink_callback *cb)
+{
+	cb->seq = atomic_read(&cpblk_changes);
+}
+
+/* @fn looks, and puts what it has of a store from place->id on; -EMSGSIZE: full. */
 static int dump(struct sk_buff *skb, struct netlink_callback *cb,
 		int (*fn)(struct sk_buff *, struct netlink_callback *,
 			  struct cpblk_store *))
@@ -355,8 +361,6 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb,
 	struct cpblk_store *s;
 	int ret = 0;
 
-	/* Who reads a list while it changes is told. */
-	cb->seq = atomic_read(&cpblk_changes);
 	while (!ret) {
 		s = cpblk_store_next(at->serial);
 		if (!s)
@@ -385,6 +389,7 @@ static int store_dump(struct sk_buff *skb, struct netlink_callback *cb,
 {
 	void *head = dump_put(skb, cb, CPBLK_CMD_STORE_GET);
 
+	look(cb);
 	return dump_end(skb, cb, head, head && put_store(skb, s));
 }
 
@@ -404,6 +409,7 @@ static int volume_dump(struct sk_buff *skb, struct netlink_callback *cb,
 	int ret = 0;
 
 	cpb_hold_lists(s->engine);
+	look(cb);
 	while (!ret) {
 		v = cpb_volume_next(s->engine, at->id);
 		if (!v)
@@ -456,6 +462,7 @@ static int checkpoint_dump(struct sk_buff *skb, struct netlink_callback *cb,
 	int ret = 0;
 
 	cpb_hold_lists(s->engine);
+	look(cb);
 	if (!filter_volume(cb, s, &volume))
 		goto out;
 	while (!ret) {

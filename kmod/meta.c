@@ -14,6 +14,7 @@
 #include <linux/sizes.h>
 
 #include "cpblk.h"
+#include "netlink.h"
 
 /** struct batch - bios that are waited for together */
 struct batch {
@@ -301,6 +302,11 @@ static u64 now(void *ctx)
 	return ktime_get_real_ns();
 }
 
+static void change(void *ctx)
+{
+	cpblk_nl_changed();
+}
+
 const struct cpb_ops cpblk_engine_ops = {
 	.read = read_block,
 	.write = write_blocks,
@@ -309,5 +315,6 @@ const struct cpb_ops cpblk_engine_ops = {
 	.label = label,
 	.discard = discard,
 	.kick = cpblk_kick,
+	.change = change,
 	.now = now,
 };

@@ -8,7 +8,10 @@
 
 #include "cpblk.h"
 
-/* Raised by every operation that may have changed what dumps show; never 0. */
+/*
+ * Raised when what dumps show changes: with the lists held if it is in them, which is how
+ * it is read then. Never 0.
+ */
 extern atomic_t cpblk_changes;
 
 void cpblk_nl_changed(void);

@@ -76,6 +76,8 @@ struct cpb_discard {
  * @discard: forget what @nr pieces of the data device hold; returns when that is
  *	over; sleeps. NULL: cpb_set_discards() is without effect.
  * @kick: work is due; any context
+ * @change: what is under cpb_hold_lists() changes, which are held; sleeps. NULL:
+ *	nobody has to know
  * @now: the time
  */
 struct cpb_ops {
@@ -87,6 +89,7 @@ struct cpb_ops {
 	int (*label)(void *ctx, void *data, bool write);
 	int (*discard)(void *ctx, const struct cpb_discard *piece, unsigned int nr);
 	void (*kick)(void *ctx, unsigned int why);
+	void (*change)(void *ctx);
 	u64 (*now)(void *ctx);
 };
 

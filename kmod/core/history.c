@@ -75,7 +75,7 @@ int cpb_refuse(int err, char *why, const char *fmt, ...)
 
 /**
  * cpb_may_change() - can there be an operation?  [sleeps]
- * @s: the store; lists is held
+ * @s: the store; lists is held until it is over
  * @why: on error, a sentence
  *
  * Return: 0, with blocks for the objects that one changes; -EROFS; others.
@@ -91,6 +91,8 @@ int cpb_may_change(struct cpb_store *s, char *why)
 				  s->name, s->error);
 	if (!s->writable && !s->replaying)
 		return cpb_refuse(-EROFS, why, "store '%s' was opened read-only", s->name);
+	if (!err && s->ops->change)
+		s->ops->change(s->ctx);
 	return err;
 }
 

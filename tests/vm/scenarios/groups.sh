@@ -7,6 +7,7 @@
 # kmemleak: no
 # timeout: 120
 # modules: null_blk ext4
+# programs: lists
 
 . "${0%/*}/lib.sh"
 
@@ -90,3 +91,21 @@ cpblk open "$META" "$DATA"
 [ "$(cpblk ls | grep -c 'vm[0-9]')" = "$nr" ] || fail "forks are missing: $(cpblk ls)"
 ok "$nr forks are made at once, or none"
 finish_store tank "$META" "$DATA"
+
+# The journal is slow, so that an operation goes on when all that it changes has.
+make_null_blk slow-meta 64 0 irqmode=2 completion_nsec=5000000
+META=$REPLY
+make_null_blk slow-data 64
+DATA=$REPLY
+cpblk format slow "$META" "$DATA"
+cpblk open "$META" "$DATA"
+cpblk create first 1M
+cpblk snap first@golden
+forks=()
+for ((i = 1; i <= $(by_speed 200 20); i++)); do
+	forks+=("vm$i")
+done
+cpblk fork --no-scan first@golden "${forks[@]}" >/tmp/forks
+lists slow first "${forks[-1]}" 3
+ok "a list is of one moment"
+finish_store slow "$META" "$DATA"
