@@ -14,13 +14,10 @@ QEMU=(
 # half the time, and large copies take a third, as measured on 6.12.
 # QEMU 7.2 leaves rubbish in the flags after cmpxchg16b: a kernel that is interrupted
 # right then goes on in single steps and with strings backwards. 6.12 died of it.
-TCG=(
-	-accel "tcg,thread=multi"
-	-cpu "max,erms=off,fsrm=off,smap=off,smep=off,la57=off,cx16=off"
-)
+TCG=(-cpu "max,erms=off,fsrm=off,smap=off,smep=off,la57=off,cx16=off")
 KVM=(-accel kvm -cpu host)
 # The clock counts instructions, one each nanosecond, whatever else the host does.
-ICOUNT=(-accel "tcg,thread=single" "${TCG[@]:2}" -icount "shift=0,sleep=off")
+ICOUNT=(-accel "tcg,thread=single" "${TCG[@]}" -icount "shift=0,sleep=off")
 
 # Messages of warnings and worse go to the console as they come. Speculation
 # flaws need no mitigation here, and a kernel at fixed addresses is easier to
@@ -29,16 +26,17 @@ CMDLINE="console=ttyS0 printk.time=1 loglevel=5 log_buf_len=4M oops=panic"
 CMDLINE+=" panic=-1 mitigations=off nokaslr tsc=reliable 8250.nr_uarts=2"
 CMDLINE+=" rcupdate.rcu_cpu_stall_timeout=60"
 
-# accel_for KERNEL-DIR: sets ACCEL to what emulates the processor. /dev/kvm
-# may be there and yet hang a kernel, so a boot that only ends again shows
-# whether it works; the answer is kept.
+# accel_for KERNEL-DIR: sets ACCEL to what emulates the processors, each in a thread of
+# its own unless THREADS is "single". /dev/kvm may be there and yet hang a kernel, so a
+# boot that only ends again shows whether it works; the answer is kept.
 accel_for()
 {
-	local kernel=$1 answer tmp
+	local kernel=$1 tcg answer tmp
 
+	tcg=(-accel "tcg,thread=${THREADS-multi}" "${TCG[@]}")
 	case ${CPBLK_ACCEL-} in
 	kvm)	ACCEL=("${KVM[@]}"); return ;;
-	tcg)	ACCEL=("${TCG[@]}"); return ;;
+	tcg)	ACCEL=("${tcg[@]}"); return ;;
 	icount)	ACCEL=("${ICOUNT[@]}"); return ;;
 	esac
 
@@ -65,13 +63,13 @@ accel_for()
 	if [ "$(<"$answer")" = kvm ]; then
 		ACCEL=("${KVM[@]}")
 	else
-		ACCEL=("${TCG[@]}")
+		ACCEL=("${tcg[@]}")
 	fi
 }
 
 # qemu_command KERNEL-DIR INITRD MEMORY_MB LOG DISK...: sets COMMAND. ttyS0
 # goes to the log, ttyS1 to stdin and stdout. Uses OPTIONS, more
-# of them for the kernel.
+# of them for the kernel, and THREADS.
 qemu_command()
 {
 	local kernel=$1 initrd=$2 memory=$3 log=$4 disk
