@@ -111,8 +111,9 @@ registers()
 
 	exec {out}<>"$WORK/monitor.out"
 	for _ in 1 2 3; do
-		ps -L -o lwp,stat,time,wchan:20,comm -p "$VM_PID"
-		echo "info registers -a" >"$WORK/monitor.in"
+		ps -L -o lwp,stat,time,wchan:20,comm -p "$VM_PID" || :
+		# Opened like this, it waits for no reader: QEMU may just have ended.
+		echo "info registers -a" 1<>"$WORK/monitor.in"
 		while IFS= read -r -t 1 -u "$out" line; do
 			[[ ! $line =~ ^(CPU#|RIP=) ]] ||
 				printf '%s\n' "${line%$'\r'}"
