@@ -273,16 +273,69 @@ static void print_set(const struct set *set, const uint64_t *bytes)
 		printf("%s would become free\n", show_size(*bytes, size));
 }
 
+static int can_go(const struct cpblk_checkpoint_info *c)
+{
+	char label[OBJECT_MAX];
+
+	if (c->pins)
+		return refuse("nothing is deleted: %s is attached; detach it first",
+			      checkpoint_label(c, label));
+	if (c->flags & CPBLK_POINT_HELD)
+		return refuse("nothing is deleted: %s is held%s%s; release it first",
+			      checkpoint_label(c, label), *c->hold ? ": " : "",
+			      show_text(c->hold));
+	return DONE;
+}
+
+/*
+ * The driver refuses a request before it begins. What takes more than one is looked at
+ * first, so that nothing is gone if one of them would be refused.
+ */
+static int look_first(struct tool *tool, const char *store, const struct set *set)
+{
+	struct cpblk_checkpoint_info *list;
+	struct cpblk_volume_info v;
+	struct cpblk_error err;
+	size_t i, k, nr;
+	int rc = DONE;
+
+	for (i = 0; i < set->nr && rc == DONE; i++)
+		rc = can_go(&set->list[i]);
+	for (i = 0; i < set->nr_volumes && rc == DONE; i++) {
+		rc = find_volume(tool, store, set->volumes[i], &v);
+		if (rc != DONE)
+			break;
+		if (v.open_count)
+			return refuse("nothing is deleted: volume %s (/dev/%s) is in use",
+				      v.name, v.device);
+		if (cpblk_checkpoint_list(tool->link, store, v.name, &list, &nr, &err))
+			return refuse("cannot list the checkpoints of %s: %s", v.name,
+				      err.text);
+		for (k = 0; k < nr && rc == DONE; k++) {
+			if (!(list[k].flags & CPBLK_POINT_HIDDEN))
+				rc = can_go(&list[k]);
+		}
+		free(list);
+	}
+	return rc;
+}
+
 static int delete_set(struct tool *tool, const char *store, const struct set *set)
 {
 	uint64_t *ids = calloc(set->nr + 1, sizeof(*ids));
 	char label[OBJECT_MAX];
 	struct cpblk_error err;
 	size_t i;
-	int rc;
+	int rc = DONE;
 
 	if (!ids)
 		return refuse("out of memory");
+	if (set->nr > CPBLK_DELETE_MAX || set->nr_volumes)
+		rc = look_first(tool, store, set);
+	if (rc) {
+		free(ids);
+		return rc;
+	}
 	for (i = 0; i < set->nr; i++)
 		ids[i] = set->list[i].id;
 	rc = cpblk_checkpoint_delete(tool->link, store, ids, set->nr, &err);
