@@ -80,7 +80,7 @@ for ((i = 0; i < 10; i++)); do
 	cpblk open /dev/mapper/err-meta /dev/mapper/err-data
 	under err-meta error
 	expect_fail "." cpblk create late 1M
-	! cpblk ls --json | grep -q '"late"' || break
+	! cpblk ls --json | has '"late"' || break
 	cpblk close err || :
 	under err-meta linear "$meta" 0
 done
@@ -170,7 +170,7 @@ printf 'the last of it! %.0s' {1..256} |
 	dd of="$dev" bs=4k seek=256 count=1 iflag=fullblock oflag=direct status=none
 bytes=$(((1 << 20) + 4096))
 [ "$(scattered "$dev" $bytes)" = $bytes ] || fail "a whole read is not one"
-at=$(strings -t d -n 30 "$data" | awk '/the last of it/ { print $1 / 512; exit }')
+at=$(strings -t d -n 30 "$data" | awk '/the last of it/ && !n++ { print $1 / 512 }')
 all=$(blockdev --getsz "$data")
 dmsetup load two-data <<-EOT
 	0 $at delay $data 0 300

@@ -53,7 +53,7 @@ for where in $mnt $mnt.too $mnt.part; do
 done
 cpblk attach a@v1 b@v1
 e2fsck -fn "$(dev_for a@v1)"
-! dumpe2fs -h "$(dev_for a@v1)" 2>/dev/null | grep -q needs_recovery ||
+! dumpe2fs -h "$(dev_for a@v1)" 2>/dev/null | has needs_recovery ||
 	fail "there is something to recover"
 mount -o ro,noload "$(dev_for a@v1)" /tmp/look
 [ "$(</tmp/look/file)" = "not synced" ] || fail "the checkpoint lacks the file on ext4"
@@ -71,7 +71,7 @@ vgcreate -qq vg "$(dev_for lvm)"
 lvcreate -qq -y -n lv -L 64M vg
 mkfs.ext4 -q /dev/vg/lv
 mount /dev/vg/lv $mnt.lv
-cpblk snap --freeze lvm | grep -qw $mnt.lv || fail "the logical volume was not frozen"
+cpblk snap --freeze lvm | has -w $mnt.lv || fail "the logical volume was not frozen"
 writable $mnt.lv
 expect_fail "used by dm-" cpblk restore --remount lvm@v1
 umount $mnt.lv

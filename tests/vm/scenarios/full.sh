@@ -148,7 +148,7 @@ ok "a restore does not wait for space"
 # What is not held any more goes at once.
 kept()
 {
-	cpblk ls vm | grep -q kept
+	cpblk ls vm | has kept
 }
 cpblk set auto-delete=20
 kept || fail "it went though it is held"

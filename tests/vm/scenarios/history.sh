@@ -82,7 +82,7 @@ fill 3
 fill 7
 cpblk snap vm1@branch
 cpblk ls vm1
-cpblk ls --json vm1 | grep -q '"unique": null' && fail "a unique size is not known"
+cpblk ls --json vm1 | has '"unique": null' && fail "a unique size is not known"
 must_free vm1@v7
 must_free vm1@v3 vm1@v8
 must_free --volumes vm3

@@ -109,6 +109,13 @@ wait_for()
 	done
 }
 
+# has REGEX: in what comes, of which it reads all: a "grep -q", or one with /dev/null for
+# its output, ends at the first match, and who still writes then fails for it.
+has()
+{
+	grep "$@" | cat >/dev/null
+}
+
 # seed: a number that each kernel has one of its own of.
 seed()
 {

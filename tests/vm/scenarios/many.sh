@@ -48,12 +48,12 @@ cpblk hold "${names[-1]}"
 expect_fail "nothing is deleted: ${names[-1]} is held" cpblk rm vm@..
 [ "$(checkpoints '.*' | wc -l)" = ${#names[@]} ] || fail "some are gone"
 expect_fail "nothing is deleted: ${names[-1]} is held" cpblk rm --volumes f1 vm
-cpblk ls --json | grep '"volume": "f1"' >/dev/null || fail "a volume is gone"
+cpblk ls --json | has '"volume": "f1"' || fail "a volume is gone"
 cpblk release "${names[-1]}"
 exec 5<"$(dev_for f2)"
 expect_fail "nothing is deleted: volume f2 .* is in use" cpblk rm --volumes f1 f2
 exec 5<&-
-cpblk ls --json | grep '"volume": "f1"' >/dev/null || fail "a volume is gone"
+cpblk ls --json | has '"volume": "f1"' || fail "a volume is gone"
 
 mapfile -t names < <(seq "$forks")
 cpblk remove "${names[@]/#/f}" | tail -n 1

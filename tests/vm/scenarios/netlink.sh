@@ -19,7 +19,7 @@ cpblk snap vm@one
 
 # As nobody: looking is allowed, changing anything is not.
 nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-"${nobody[@]}" cpblk ls vm | grep -q 'vm@one' || fail "nobody cannot look"
+"${nobody[@]}" cpblk ls vm | has 'vm@one' || fail "nobody cannot look"
 "${nobody[@]}" cpblk status >/dev/null
 for change in "create more 1G" "remove vm" "resize vm 2G" "snap vm" \
 	"restore vm@one" "fork vm@one more" "rm vm@one" "attach vm@one" \

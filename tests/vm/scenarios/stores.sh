@@ -48,7 +48,7 @@ done
 cmp "$(dev_for one/vm)" "$(dev_for one/forked)"
 expect_fail "is in use" cpblk open "${one[@]}"
 expect_fail "is in use" cpblk check "${two[@]}"
-cpblk log -s one vm | grep -q "vm@both.*at one instant"
+cpblk log -s one vm | has "vm@both.*at one instant"
 ok "two stores, four volumes"
 finish_store one "${one[@]}"
 finish_store two "${two[@]}"

@@ -52,11 +52,11 @@ cpblk open meta data
 expect_fail 'in use already, as /dev/loop' cpblk open meta data
 expect_fail 'in use as /dev/loop' cpblk format -f tank meta data
 expect_fail 'in use as /dev/loop' cpblk check meta data
-cpblk status | grep -q '/tmp/tool/data (/dev/loop' || fail "status hides the file"
+cpblk status | has '/tmp/tool/data (/dev/loop' || fail "status hides the file"
 
 # ---- Names
 
-cpblk create vm1 1G | grep -q /dev/cpblk/tank/vm1 || fail "create does not say the name"
+cpblk create vm1 1G | has /dev/cpblk/tank/vm1 || fail "create does not say the name"
 link /dev/cpblk/tank/vm1 cpblk0
 mkfs.ext4 -q -L files /dev/cpblk/tank/vm1
 udevadm settle
@@ -70,7 +70,7 @@ e2fsck -fn /dev/cpblk/tank/vm1@one
 cpblk fork vm1@one quiet --no-scan
 link /dev/cpblk/tank/quiet cpblk2
 link /dev/disk/by-label/files cpblk0
-! udevadm info -q property /dev/cpblk2 | grep -q ID_FS || fail "it was scanned"
+! udevadm info -q property /dev/cpblk2 | has ID_FS || fail "it was scanned"
 parts=$(printf 'size=10M\nsize=20M\n')
 cpblk create parted 100M
 sfdisk -q /dev/cpblk/tank/parted <<<"$parts"
@@ -149,7 +149,7 @@ cpblk resize vm1 2G
 [ "$(blockdev --getsize64 /dev/cpblk0)" = $((2 << 30)) ] || fail "resize"
 cpblk resize --shrink vm1 1G
 cpblk log
-cpblk log --json vm1 | grep -q '"message": "a message"' || fail "log --json"
+cpblk log --json vm1 | has '"message": "a message"' || fail "log --json"
 ok "restore and undo"
 
 # ---- The end
@@ -158,11 +158,11 @@ cpblk detach vm1@one
 cpblk rm vm1@one
 cpblk remove quiet parted
 cpblk close
-! losetup -n -O BACK-FILE | grep -q /tmp/tool/ || fail "a loop device is left"
+! losetup -n -O BACK-FILE | has /tmp/tool/ || fail "a loop device is left"
 cpblk check meta data
 cpblk open --read-only meta data
 expect_fail 'read-only' cpblk snap vm1
-cpblk status | grep -q 'read-only' || fail "status does not say read-only"
+cpblk status | has 'read-only' || fail "status does not say read-only"
 cpblk close
 
 kill $events $events_json
