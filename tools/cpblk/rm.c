@@ -196,37 +196,46 @@ static int add_argument(struct tool *tool, const char *store, const char *text,
 	return rc;
 }
 
-/* What deleting the set would free: volumes with all they have. */
-static int find_cost(struct tool *tool, const char *store, const struct set *set,
-		     uint64_t *bytes)
+/* All that goes: the checkpoints, and of the volumes their heads and all they have. */
+static int gather(struct tool *tool, const char *store, const struct set *set,
+		  struct set *all)
 {
 	struct cpblk_checkpoint_info *list;
 	struct cpblk_volume_info v;
-	struct set all = { 0 };
 	struct cpblk_error err;
-	uint64_t *ids = NULL;
 	size_t i, k, nr;
 	int rc = DONE;
 
 	for (i = 0; i < set->nr && rc == DONE; i++)
-		rc = add(&all, &set->list[i]);
+		rc = add(all, &set->list[i]);
 	for (i = 0; i < set->nr_volumes && rc == DONE; i++) {
 		rc = find_volume(tool, store, set->volumes[i], &v);
 		if (rc == DONE)
-			rc = add(&all, &(struct cpblk_checkpoint_info){ .id = v.head_id });
+			rc = add(all, &(struct cpblk_checkpoint_info){ .id = v.head_id });
 		if (rc != DONE)
 			break;
-		if (cpblk_checkpoint_list(tool->link, store, v.name, &list, &nr, &err)) {
-			rc = refuse("cannot list the checkpoints of %s: %s", v.name,
-				    err.text);
-			break;
-		}
+		if (cpblk_checkpoint_list(tool->link, store, v.name, &list, &nr, &err))
+			return refuse("cannot list the checkpoints of %s: %s", v.name,
+				      err.text);
 		for (k = 0; k < nr && rc == DONE; k++) {
 			if (!(list[k].flags & CPBLK_POINT_HIDDEN))
-				rc = add(&all, &list[k]);
+				rc = add(all, &list[k]);
 		}
 		free(list);
 	}
+	return rc;
+}
+
+/* What deleting the set would free. */
+static int find_cost(struct tool *tool, const char *store, const struct set *set,
+		     uint64_t *bytes)
+{
+	struct set all = { 0 };
+	struct cpblk_error err;
+	uint64_t *ids = NULL;
+	size_t i;
+	int rc = gather(tool, store, set, &all);
+
 	if (rc == DONE)
 		ids = calloc(all.nr + 1, sizeof(*ids));
 	for (i = 0; i < all.nr && ids; i++)
@@ -293,30 +302,20 @@ static int can_go(const struct cpblk_checkpoint_info *c)
  */
 static int look_first(struct tool *tool, const char *store, const struct set *set)
 {
-	struct cpblk_checkpoint_info *list;
 	struct cpblk_volume_info v;
-	struct cpblk_error err;
-	size_t i, k, nr;
-	int rc = DONE;
+	struct set all = { 0 };
+	size_t i;
+	int rc = gather(tool, store, set, &all);
 
-	for (i = 0; i < set->nr && rc == DONE; i++)
-		rc = can_go(&set->list[i]);
+	for (i = 0; i < all.nr && rc == DONE; i++)
+		rc = can_go(&all.list[i]);
 	for (i = 0; i < set->nr_volumes && rc == DONE; i++) {
 		rc = find_volume(tool, store, set->volumes[i], &v);
-		if (rc != DONE)
-			break;
-		if (v.open_count)
-			return refuse("nothing is deleted: volume %s (/dev/%s) is in use",
-				      v.name, v.device);
-		if (cpblk_checkpoint_list(tool->link, store, v.name, &list, &nr, &err))
-			return refuse("cannot list the checkpoints of %s: %s", v.name,
-				      err.text);
-		for (k = 0; k < nr && rc == DONE; k++) {
-			if (!(list[k].flags & CPBLK_POINT_HIDDEN))
-				rc = can_go(&list[k]);
-		}
-		free(list);
+		if (rc == DONE && v.open_count)
+			rc = refuse("nothing is deleted: volume %s (/dev/%s) is in use",
+				    v.name, v.device);
 	}
+	free(all.list);
 	return rc;
 }
 
