@@ -15,7 +15,6 @@
 #include <linux/delay.h>
 
 #include "event.h"
-#include "netlink.h"
 
 /* So much below the threshold a device counts as not low any more. */
 #define HYSTERESIS	2
@@ -148,7 +147,6 @@ static bool delete_oldest(struct cpblk_store *s)
 
 	if (!p || cpb_delete(s->engine, p, NULL))
 		return false;
-	cpblk_nl_changed();
 	cpblk_event_point(CPBLK_EVENT_CHECKPOINT_DELETED, s, &t, NULL);
 	pr_info("cpblk: store %s: deleted %s@%s for its space\n", s->name,
 		t.volume[0] ? t.volume : "(removed)", t.name);

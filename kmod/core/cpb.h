@@ -76,7 +76,7 @@ struct cpb_discard {
  * @discard: forget what @nr pieces of the data device hold; returns when that is
  *	over; sleeps. NULL: cpb_set_discards() is without effect.
  * @kick: work is due; any context
- * @change: what is under cpb_hold_lists() changes, which are held; sleeps. NULL:
+ * @change: what cpb_hold_lists() keeps as it is changes, while they are held. NULL:
  *	nobody has to know
  * @now: the time
  */

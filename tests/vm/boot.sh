@@ -132,8 +132,8 @@ boot()
 
 	shift 2
 	# QEMU 7.2 marks which interrupts wait without a lock when an emulated processor
-	# leaves a guest: a mark that another thread sets right then is lost, and a machine
-	# was seen to fall silent for good. Nothing is lost between processors that take turns.
+	# leaves a guest: a mark that another thread sets right then is lost. Perhaps of that,
+	# a machine fell silent for good. Processors that take turns lose none to each other.
 	for file; do
 		[ "$(header "$file" nested no)" = no ] || THREADS=single
 	done

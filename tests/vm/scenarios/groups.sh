@@ -92,7 +92,8 @@ cpblk open "$META" "$DATA"
 ok "$nr forks are made at once, or none"
 finish_store tank "$META" "$DATA"
 
-# The journal is slow, so that an operation goes on when all that it changes has.
+# The journal is slow, so that an operation goes on when all that it changes has. What
+# the debug kernel gets fits into one message: that it is torn is not to be seen there.
 make_null_blk slow-meta 64 0 irqmode=2 completion_nsec=5000000
 META=$REPLY
 make_null_blk slow-data 64
